@@ -1,0 +1,327 @@
+//! A strict JSON reader (RFC 8259) for untrusted headers, claims and keys.
+//!
+//! It refuses what readers disagree about: a member named twice at any depth, bad UTF-8, lone
+//! surrogates, anything after the value, and deep nesting. Strings without escapes are borrowed and
+//! numbers stay text, so no build feature of another crate can change what a number means. Time is
+//! linear in the input, with one sort for objects of many members; memory is a small multiple of it.
+
+use std::borrow::Cow;
+
+use crate::Error;
+
+/// Containers may be nested this deep; real tokens use three or four levels.
+const MAX_DEPTH: usize = 16;
+/// Above this many members, names are sorted to find duplicates instead of compared pairwise.
+const PAIRWISE_MEMBERS: usize = 24;
+
+/// A JSON value that borrows from its text.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    Null,
+    Bool(bool),
+    /// The number as written; its grammar is checked.
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    Array(Vec<Self>),
+    Object(Members<'a>),
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The same value as an owned `serde_json` value; a number too large for `f64` is refused.
+    pub(crate) fn to_owned_value(&self) -> Result<serde_json::Value, Error> {
+        use serde_json::Value as Owned;
+        Ok(match self {
+            Self::Null => Owned::Null,
+            Self::Bool(value) => Owned::Bool(*value),
+            Self::Number(text) => Owned::Number(owned_number(text)?),
+            Self::Text(text) => Owned::String(text.clone().into_owned()),
+            Self::Array(items) => {
+                Owned::Array(items.iter().map(Self::to_owned_value).collect::<Result<_, _>>()?)
+            }
+            Self::Object(members) => Owned::Object(members.to_owned_map()?),
+        })
+    }
+}
+
+/// The members of an object, in the order of the text; names are unique.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+
+impl<'a> Members<'a> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.0.iter().find(|(member, _)| member == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Takes the member out; what is left keeps no particular order.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value<'a>> {
+        let place = self.0.iter().position(|(member, _)| member == name)?;
+        Some(self.0.swap_remove(place).1)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    pub(crate) fn to_owned_map(&self) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
+        self.iter().map(|(name, value)| Ok((name.to_owned(), value.to_owned_value()?))).collect()
+    }
+}
+
+/// Reads a text that is exactly one object.
+pub(crate) fn parse_object(bytes: &[u8]) -> Result<Members<'_>, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Error::Json)?;
+    let mut reader = Reader { text, at: 0 };
+    reader.skip_space();
+    reader.expect(b'{')?;
+    let members = reader.object(1)?;
+    reader.skip_space();
+    if reader.at == text.len() { Ok(members) } else { Err(Error::Json) }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    /// The next byte to read. Always on a character boundary: every step passes whole ASCII bytes
+    /// or stops at one.
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn next(&mut self) -> Result<u8, Error> {
+        let byte = self.peek().ok_or(Error::Json)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn expect(&mut self, wanted: u8) -> Result<(), Error> {
+        if self.next()? == wanted { Ok(()) } else { Err(Error::Json) }
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Reads a value; `depth` is the number of containers around it.
+    fn value(&mut self, depth: usize) -> Result<Value<'a>, Error> {
+        match self.next()? {
+            b'"' => Ok(Value::Text(self.string()?)),
+            b'{' | b'[' if depth >= MAX_DEPTH => Err(Error::Json),
+            b'{' => Ok(Value::Object(self.object(depth + 1)?)),
+            b'[' => Ok(Value::Array(self.array(depth + 1)?)),
+            b't' => self.word("rue", Value::Bool(true)),
+            b'f' => self.word("alse", Value::Bool(false)),
+            b'n' => self.word("ull", Value::Null),
+            b'-' | b'0'..=b'9' => self.number(),
+            _ => Err(Error::Json),
+        }
+    }
+
+    fn word(&mut self, rest: &str, value: Value<'a>) -> Result<Value<'a>, Error> {
+        if self.text.as_bytes()[self.at..].starts_with(rest.as_bytes()) {
+            self.at += rest.len();
+            Ok(value)
+        } else {
+            Err(Error::Json)
+        }
+    }
+
+    /// Reads an object after its opening brace.
+    fn object(&mut self, depth: usize) -> Result<Members<'a>, Error> {
+        // Room for a usual set of claims; deeper objects are small.
+        let mut members = Vec::with_capacity(if depth == 1 { 16 } else { 0 });
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Members(members));
+        }
+        loop {
+            self.skip_space();
+            self.expect(b'"')?;
+            let name = self.string()?;
+            self.skip_space();
+            self.expect(b':')?;
+            self.skip_space();
+            let value = self.value(depth)?;
+            members.push((name, value));
+            self.skip_space();
+            match self.next()? {
+                b',' => {}
+                b'}' => break,
+                _ => return Err(Error::Json),
+            }
+        }
+        refuse_duplicates(&members)?;
+        Ok(Members(members))
+    }
+
+    /// Reads an array after its opening bracket.
+    fn array(&mut self, depth: usize) -> Result<Vec<Value<'a>>, Error> {
+        let mut items = Vec::new();
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(items);
+        }
+        loop {
+            self.skip_space();
+            items.push(self.value(depth)?);
+            self.skip_space();
+            match self.next()? {
+                b',' => {}
+                b']' => return Ok(items),
+                _ => return Err(Error::Json),
+            }
+        }
+    }
+
+    /// Reads a string after its opening quote; borrows it when it has no escapes.
+    fn string(&mut self) -> Result<Cow<'a, str>, Error> {
+        let plain = self.plain_run()?;
+        if self.next()? == b'"' {
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut owned = plain.to_owned();
+        owned.push(self.escape()?);
+        loop {
+            owned.push_str(self.plain_run()?);
+            if self.next()? == b'"' {
+                return Ok(Cow::Owned(owned));
+            }
+            owned.push(self.escape()?);
+        }
+    }
+
+    /// Passes characters up to the next quote or backslash; a raw control character is an error.
+    fn plain_run(&mut self) -> Result<&'a str, Error> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let length = rest
+            .iter()
+            .position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)
+            .ok_or(Error::Json)?;
+        if rest[length] < 0x20 {
+            return Err(Error::Json);
+        }
+        let run = &self.text[self.at..self.at + length];
+        self.at += length;
+        Ok(run)
+    }
+
+    /// Reads an escape after its backslash.
+    fn escape(&mut self) -> Result<char, Error> {
+        Ok(match self.next()? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode_escape(),
+            _ => return Err(Error::Json),
+        })
+    }
+
+    fn unicode_escape(&mut self) -> Result<char, Error> {
+        let first = self.four_hex()?;
+        if !(0xd800..0xdc00).contains(&first) {
+            // A low surrogate on its own is no character, so this refuses it.
+            return char::from_u32(first).ok_or(Error::Json);
+        }
+        self.expect(b'\\')?;
+        self.expect(b'u')?;
+        let second = self.four_hex()?;
+        if !(0xdc00..0xe000).contains(&second) {
+            return Err(Error::Json);
+        }
+        let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        char::from_u32(code).ok_or(Error::Json)
+    }
+
+    fn four_hex(&mut self) -> Result<u32, Error> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = char::from(self.next()?).to_digit(16).ok_or(Error::Json)?;
+            code = code * 16 + digit;
+        }
+        Ok(code)
+    }
+
+    /// Reads a number whose first byte has been passed.
+    fn number(&mut self) -> Result<Value<'a>, Error> {
+        self.at -= 1;
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(Value::Number(&self.text[start..self.at]))
+    }
+
+    fn digits(&mut self) -> Result<(), Error> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(Error::Json) }
+    }
+}
+
+fn refuse_duplicates(members: &[(Cow<'_, str>, Value<'_>)]) -> Result<(), Error> {
+    let duplicate = if members.len() <= PAIRWISE_MEMBERS {
+        members
+            .iter()
+            .enumerate()
+            .any(|(place, (name, _))| members[..place].iter().any(|(other, _)| other == name))
+    } else {
+        let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    };
+    if duplicate { Err(Error::DuplicateMember) } else { Ok(()) }
+}
+
+fn owned_number(text: &str) -> Result<serde_json::Number, Error> {
+    if let Ok(number) = text.parse::<i64>() {
+        return Ok(number.into());
+    }
+    if let Ok(number) = text.parse::<u64>() {
+        return Ok(number.into());
+    }
+    let number: f64 = text.parse().map_err(|_| Error::Json)?;
+    serde_json::Number::from_f64(number).ok_or(Error::Json)
+}
+
+#[cfg(test)]
+mod tests;

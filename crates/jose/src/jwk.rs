@@ -1,0 +1,11 @@
+//! Keys in JSON (RFC 7517), sets of them, and their names.
+
+// The folder bears the noun; this file of the folder holds the single key.
+#[expect(clippy::module_inception, reason = "one key and its set are two files of one folder")]
+mod jwk;
+pub(crate) mod private;
+mod set;
+pub(crate) mod thumbprint;
+
+pub use jwk::Jwk;
+pub use set::{JwkSet, KeySet, RejectedKey};

@@ -1,0 +1,129 @@
+//! Sets of keys: the one that is published, and the one that a verifier looks keys up in.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
+
+use serde::Serialize;
+
+use super::Jwk;
+use crate::{
+    Error, VerifyingKey,
+    json::{self, Value},
+    jws::header,
+};
+
+/// Room for more than a hundred of the largest keys.
+const MAX_BYTES: usize = 256 * 1024;
+const MAX_KEYS: usize = 256;
+
+/// Public keys for publication: serializes as `{"keys":[…]}` (RFC 7517 section 5).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct JwkSet {
+    /// The keys, in the order in which they are shown.
+    pub keys: Vec<Jwk>,
+}
+
+/// Verification keys of one issuer, found by `kid` and by nothing else.
+#[derive(Clone, Default)]
+pub struct KeySet {
+    by_id: HashMap<String, VerifyingKey>,
+}
+
+/// A key of a set that was left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RejectedKey {
+    /// The key's `kid`, when it has a printable one of at most 256 bytes.
+    pub key_id: Option<String>,
+    /// Why it was left out.
+    pub reason: Error,
+}
+
+impl KeySet {
+    /// A set of these keys. Keys without an id cannot be found, and keys that share an id are all
+    /// left out: picking one of them would be a guess.
+    pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
+        let mut set = Self::default();
+        set.add_all(keys.into_iter());
+        set
+    }
+
+    /// Reads a JWK set as an issuer publishes it. A bad key never spoils the set: it is left out and
+    /// reported. Only a text that is no JWK set at all is an error.
+    pub fn from_jwks_json(json: &[u8]) -> Result<(Self, Vec<RejectedKey>), Error> {
+        if json.len() > MAX_BYTES {
+            return Err(Error::TooLarge);
+        }
+        let members = json::parse_object(json)?;
+        let Some(Value::Array(items)) = members.get("keys") else {
+            return Err(Error::InvalidKey("the set has no array of keys"));
+        };
+        if items.len() > MAX_KEYS {
+            return Err(Error::TooLarge);
+        }
+        let (mut keys, mut rejected) = (Vec::new(), Vec::new());
+        for item in items {
+            match read_key(item) {
+                Ok(key) => keys.push(key),
+                Err(reason) => rejected.push(RejectedKey { key_id: bounded_key_id(item), reason }),
+            }
+        }
+        let mut set = Self::default();
+        rejected.extend(set.add_all(keys.into_iter()));
+        Ok((set, rejected))
+    }
+
+    /// Adds keys and returns those that share an id, which are in the set no more.
+    fn add_all(&mut self, keys: impl Iterator<Item = VerifyingKey>) -> Vec<RejectedKey> {
+        let mut shared = HashSet::new();
+        for key in keys {
+            let Some(id) = key.key_id().map(str::to_owned) else { continue };
+            if self.by_id.insert(id.clone(), key).is_some() {
+                shared.insert(id);
+            }
+        }
+        shared
+            .into_iter()
+            .map(|id| {
+                self.by_id.remove(&id);
+                RejectedKey { key_id: Some(id), reason: Error::DuplicateKeyId }
+            })
+            .collect()
+    }
+
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The key of this id.
+    pub fn get(&self, key_id: &str) -> Option<&VerifyingKey> {
+        self.by_id.get(key_id)
+    }
+}
+
+fn read_key(item: &Value<'_>) -> Result<VerifyingKey, Error> {
+    match item {
+        Value::Object(members) => VerifyingKey::from_jwk(&Jwk::from_members(members)?),
+        _ => Err(Error::InvalidKey("a member of the set is not an object")),
+    }
+}
+
+fn bounded_key_id(item: &Value<'_>) -> Option<String> {
+    let Value::Object(members) = item else { return None };
+    let id = members.get("kid")?.as_text()?;
+    header::is_key_id(id).then(|| id.to_owned())
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.by_id.values()).finish()
+    }
+}

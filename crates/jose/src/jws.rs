@@ -1,0 +1,4 @@
+//! JSON Web Signatures (RFC 7515).
+
+pub mod compact;
+pub(crate) mod header;

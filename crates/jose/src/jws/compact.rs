@@ -1,0 +1,88 @@
+//! The compact serialization over any bytes (RFC 7515 section 7.1).
+
+use super::header;
+use crate::{Error, SigningKey, VerifyingKey, base64url};
+
+/// The longest text that [`verify`] reads, in bytes.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// The three parts of a compact JWS, still encoded.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Parts<'a> {
+    pub(crate) header: &'a [u8],
+    pub(crate) payload: &'a [u8],
+    pub(crate) signature: &'a [u8],
+    /// Header, dot and payload: what the signature covers.
+    pub(crate) signed: &'a [u8],
+}
+
+/// Signs `payload` and writes the compact form; the header names the algorithm, the key id and the
+/// type. [`Error::TooLarge`] when the result would be longer than [`MAX_BYTES`].
+pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<String, Error> {
+    sign_within(MAX_BYTES, key, typ, payload)
+}
+
+/// Checks the signature with this one key and gives the payload back. The header's algorithm must be
+/// the key's; its `kid` and `typ` are not looked at, since the caller has already chosen the key.
+pub fn verify(key: &VerifyingKey, compact: &str) -> Result<Vec<u8>, Error> {
+    let parts = split(compact, MAX_BYTES)?;
+    let decoded = base64url::decode(parts.header)?;
+    if header::parse(&decoded)?.algorithm != key.algorithm() {
+        return Err(Error::AlgorithmNotAllowed);
+    }
+    parts.verify(key)?;
+    base64url::decode(parts.payload)
+}
+
+impl Parts<'_> {
+    pub(crate) fn verify(&self, key: &VerifyingKey) -> Result<(), Error> {
+        key.verify(self.signed, &base64url::decode(self.signature)?)
+    }
+}
+
+/// Splits at exactly two dots; never looks at more than `max_bytes`.
+pub(crate) fn split(compact: &str, max_bytes: usize) -> Result<Parts<'_>, Error> {
+    if compact.len() > max_bytes {
+        return Err(Error::TooLarge);
+    }
+    let mut dots =
+        compact.bytes().enumerate().filter(|&(_, byte)| byte == b'.').map(|(place, _)| place);
+    let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+        return Err(Error::Malformed);
+    };
+    let bytes = compact.as_bytes();
+    if first == 0 {
+        return Err(Error::Malformed);
+    }
+    if first > base64url::encoded_len(header::MAX_BYTES) {
+        return Err(Error::TooLarge);
+    }
+    Ok(Parts {
+        header: &bytes[..first],
+        payload: &bytes[first + 1..second],
+        signature: &bytes[second + 1..],
+        signed: &bytes[..second],
+    })
+}
+
+pub(crate) fn sign_within(
+    max_bytes: usize,
+    key: &SigningKey,
+    typ: Option<&str>,
+    payload: &[u8],
+) -> Result<String, Error> {
+    let header = header::write(key.algorithm(), key.key_id(), typ)?;
+    // The largest signature, RSA with 8192 bits, takes 1366 characters.
+    let room = base64url::encoded_len(header.len()) + base64url::encoded_len(payload.len()) + 400;
+    let mut compact = String::with_capacity(room);
+    base64url::encode_onto(header.as_bytes(), &mut compact);
+    compact.push('.');
+    base64url::encode_onto(payload, &mut compact);
+    let signature = key.sign(compact.as_bytes())?;
+    compact.push('.');
+    base64url::encode_onto(&signature, &mut compact);
+    if compact.len() > max_bytes {
+        return Err(Error::TooLarge);
+    }
+    Ok(compact)
+}

@@ -1,0 +1,16 @@
+//! Making a token.
+
+use serde::Serialize;
+
+use super::MAX_BYTES;
+use crate::{Error, SigningKey, jws::compact};
+
+/// Signs `claims`, which must serialize as a JSON object, as a token of the given `typ`. A token
+/// longer than [`MAX_BYTES`] is refused here, since no verifier would read it.
+pub fn sign<C: Serialize>(key: &SigningKey, typ: &str, claims: &C) -> Result<String, Error> {
+    let payload = serde_json::to_vec(claims).map_err(|_| Error::Unserializable)?;
+    if payload.first() != Some(&b'{') {
+        return Err(Error::Unserializable);
+    }
+    compact::sign_within(MAX_BYTES, key, Some(typ), &payload)
+}

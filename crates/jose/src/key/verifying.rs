@@ -1,0 +1,76 @@
+//! The key that checks signatures.
+
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::{hmac, signature::ParsedPublicKey};
+
+use super::Secret;
+use crate::{Algorithm, Error, Jwk};
+
+/// A public key, or a shared secret, tied to one algorithm and parsed once. Cheap to clone.
+#[derive(Clone)]
+pub struct VerifyingKey(Arc<Inner>);
+
+struct Inner {
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    checker: Checker,
+}
+
+enum Checker {
+    Secret(hmac::Key),
+    Public(ParsedPublicKey),
+}
+
+impl VerifyingKey {
+    /// From a public JWK. Its `use` and `key_ops`, where present, must permit verification. The key
+    /// id is the JWK's `kid`, or its thumbprint when it has none. An RSA key without `alg` is taken
+    /// for RS256, the default of OpenID Connect.
+    pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
+        jwk.check_permits("verify")?;
+        let algorithm = jwk.algorithm().unwrap_or(Algorithm::RS256);
+        let key_id = jwk.key_id().map_or_else(|| jwk.thumbprint(), str::to_owned);
+        let checker = Checker::Public(jwk.material().parse(algorithm)?);
+        Ok(Self(Arc::new(Inner { algorithm, key_id: Some(key_id), checker })))
+    }
+
+    /// From a shared secret: at least as long as the hash, and nothing that looks like a key file.
+    pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Error> {
+        let Secret { key, key_id } = Secret::new(algorithm, secret)?;
+        Ok(Self::from_parsed_secret(algorithm, key, key_id))
+    }
+
+    pub(super) fn from_parsed_secret(algorithm: Algorithm, key: hmac::Key, key_id: String) -> Self {
+        let checker = Checker::Secret(key);
+        Self(Arc::new(Inner { algorithm, key_id: Some(key_id), checker }))
+    }
+
+    /// The one algorithm of this key.
+    pub fn algorithm(&self) -> Algorithm {
+        self.0.algorithm
+    }
+
+    /// The name by which a token's `kid` finds this key.
+    pub fn key_id(&self) -> Option<&str> {
+        self.0.key_id.as_deref()
+    }
+
+    /// Checks a signature over `message`: [`Error::BadSignature`] when it does not fit. ECDSA
+    /// signatures are the two numbers side by side (RFC 7518 section 3.4).
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        match &self.0.checker {
+            Checker::Secret(key) => hmac::verify(key, message, signature),
+            Checker::Public(key) => key.verify_sig(message, signature),
+        }
+        .map_err(|_| Error::BadSignature)
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("algorithm", &self.algorithm())
+            .field("key_id", &self.key_id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! Access tokens as JWT (RFC 9068).
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
+
+use super::{
+    Facts, Profile, rules::Rules, serialize_audience, serialize_extra, serialize_optional,
+};
+use crate::{Error, jws::header, jwt::claims::Claims};
+
+/// An access token (RFC 9068 section 2.2). Times are in seconds since the epoch.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "the issuer builds it field by field")]
+pub struct AccessToken {
+    /// `iss`: who issued it.
+    pub issuer: String,
+    /// `sub`: whom it speaks for; the client itself when no user took part.
+    pub subject: String,
+    /// `aud`: the APIs it is meant for; never empty.
+    pub audience: Vec<String>,
+    /// `client_id`: the client it was issued to.
+    pub client_id: String,
+    /// `exp`: from this second on it is not valid.
+    pub expires_at: u64,
+    /// `iat`: when it was issued.
+    pub issued_at: u64,
+    /// `jti`: its own name, unique for the issuer; what revocation speaks about.
+    pub token_id: String,
+    /// `nbf`: before this second it is not valid.
+    pub not_before: Option<u64>,
+    /// `scope`: names separated by spaces (RFC 6749 section 3.3).
+    pub scope: Option<String>,
+    /// `grant_id`: the grant that it comes from; revoking the grant ends it.
+    pub grant_id: Option<String>,
+    /// `auth_time`: when the user last proved who they are.
+    pub auth_time: Option<u64>,
+    /// `acr`: how strong that proof was.
+    pub acr: Option<String>,
+    /// `amr`: by which methods (RFC 8176).
+    pub amr: Option<Vec<String>>,
+    /// Every other claim. A name from the list above is ignored here when the token is written.
+    pub extra: Map<String, Value>,
+}
+
+const REGISTERED: [&str; 13] = [
+    "iss",
+    "sub",
+    "aud",
+    "client_id",
+    "exp",
+    "iat",
+    "jti",
+    "nbf",
+    "scope",
+    "grant_id",
+    "auth_time",
+    "acr",
+    "amr",
+];
+
+impl AccessToken {
+    /// The `typ` header of an access token (RFC 9068 section 2.1).
+    pub const TYPE: &str = "at+jwt";
+
+    /// The names in `scope`.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scope.as_deref().unwrap_or_default().split(' ').filter(|name| !name.is_empty())
+    }
+
+    /// Whether `scope` holds exactly this name.
+    pub fn has_scope(&self, name: &str) -> bool {
+        self.scopes().any(|scope| scope == name)
+    }
+}
+
+impl Profile for AccessToken {}
+
+impl Rules for AccessToken {
+    fn accepts_type(typ: Option<&str>) -> bool {
+        typ.is_some_and(|typ| header::same_type(typ, Self::TYPE))
+    }
+
+    fn read(mut claims: Claims<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            issuer: claims.required_text("iss")?,
+            subject: claims.subject()?,
+            audience: claims.audience()?,
+            client_id: claims.required_text("client_id")?,
+            expires_at: claims.required_date("exp")?,
+            issued_at: claims.required_date("iat")?,
+            token_id: claims.required_text("jti")?,
+            not_before: claims.date_rounded_up("nbf")?,
+            scope: claims.scope()?,
+            grant_id: claims.text("grant_id")?,
+            auth_time: claims.date("auth_time")?,
+            acr: claims.text("acr")?,
+            amr: claims.text_list("amr")?,
+            extra: claims.into_extra()?,
+        })
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            issuer: &self.issuer,
+            audience: &self.audience,
+            expires_at: self.expires_at,
+            issued_at: self.issued_at,
+            not_before: self.not_before,
+        }
+    }
+
+    fn check_own_rules(&self, _audience: &str, _nonce: Option<&str>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Serialize for AccessToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("iss", &self.issuer)?;
+        map.serialize_entry("sub", &self.subject)?;
+        serialize_audience(&mut map, &self.audience)?;
+        map.serialize_entry("client_id", &self.client_id)?;
+        map.serialize_entry("exp", &self.expires_at)?;
+        map.serialize_entry("iat", &self.issued_at)?;
+        map.serialize_entry("jti", &self.token_id)?;
+        serialize_optional(&mut map, "nbf", self.not_before.as_ref())?;
+        serialize_optional(&mut map, "scope", self.scope.as_ref())?;
+        serialize_optional(&mut map, "grant_id", self.grant_id.as_ref())?;
+        serialize_optional(&mut map, "auth_time", self.auth_time.as_ref())?;
+        serialize_optional(&mut map, "acr", self.acr.as_ref())?;
+        serialize_optional(&mut map, "amr", self.amr.as_ref())?;
+        serialize_extra(&mut map, &self.extra, &REGISTERED)?;
+        map.end()
+    }
+}
