@@ -13,18 +13,15 @@ use serde_json::{Map, Value};
 use crate::{Error, jwt::claims::Claims};
 
 /// A kind of token that a [`Policy`](crate::Policy) can judge. The kinds are fixed by this crate.
-pub trait Profile: rules::Rules {}
+#[expect(private_bounds, reason = "seals the trait: the rules cannot be named outside")]
+pub trait Profile: Rules {}
 
-pub(crate) mod rules {
-    use super::{Claims, Error, Facts};
-
-    /// What a kind of token decides for itself. Not nameable from outside: the set of kinds is closed.
-    pub trait Rules: Sized {
-        fn accepts_type(typ: Option<&str>) -> bool;
-        fn read(claims: Claims<'_>) -> Result<Self, Error>;
-        fn facts(&self) -> Facts<'_>;
-        fn check_own_rules(&self, audience: &str, nonce: Option<&str>) -> Result<(), Error>;
-    }
+/// What a kind of token decides for itself.
+pub(crate) trait Rules: Sized {
+    fn accepts_type(typ: Option<&str>) -> bool;
+    fn read(claims: Claims<'_>) -> Result<Self, Error>;
+    fn facts(&self) -> Facts<'_>;
+    fn check_own_rules(&self, audience: &str, nonce: Option<&str>) -> Result<(), Error>;
 }
 
 /// What every kind of token has in common; times are in seconds since the epoch.

@@ -57,11 +57,12 @@ impl Jwk {
         let key_id = read_key_id(members)?;
         let material = read_material(members)?;
         let declared = read_algorithm(members)?;
-        let algorithm = declared.or(match material.kind() {
-            KeyKind::P256 => Some(Algorithm::ES256),
-            KeyKind::Ed25519 => Some(Algorithm::Ed25519),
-            KeyKind::Rsa | KeyKind::Secret => None,
-        });
+        let algorithm = match (declared, material.kind()) {
+            (Some(declared), _) => Some(declared),
+            (None, KeyKind::P256) => Some(Algorithm::ES256),
+            (None, KeyKind::Ed25519) => Some(Algorithm::Ed25519),
+            (None, KeyKind::Rsa | KeyKind::Secret) => None,
+        };
         material.parse(algorithm.unwrap_or(Algorithm::RS256))?;
         Ok(Self { material, key_id, algorithm, usage })
     }

@@ -32,6 +32,7 @@ pub struct SigningKey {
     verifying: VerifyingKey,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one per key; a box would add a step to each use")]
 pub(crate) enum Signer {
     Secret(hmac::Key),
     Rsa(rsa::KeyPair),

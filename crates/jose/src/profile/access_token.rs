@@ -3,14 +3,11 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-use super::{
-    Facts, Profile, rules::Rules, serialize_audience, serialize_extra, serialize_optional,
-};
+use super::{Facts, Profile, Rules, serialize_audience, serialize_extra, serialize_optional};
 use crate::{Error, jws::header, jwt::claims::Claims};
 
 /// An access token (RFC 9068 section 2.2). Times are in seconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "the issuer builds it field by field")]
 pub struct AccessToken {
     /// `iss`: who issued it.
     pub issuer: String,

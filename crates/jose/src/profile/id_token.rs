@@ -4,14 +4,11 @@ use aws_lc_rs::digest;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-use super::{
-    Facts, Profile, rules::Rules, serialize_audience, serialize_extra, serialize_optional,
-};
+use super::{Facts, Profile, Rules, serialize_audience, serialize_extra, serialize_optional};
 use crate::{Algorithm, Error, base64url, jws::header, jwt::claims::Claims};
 
 /// An ID token: tells a client who logged in. It opens no API. Times are in seconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "the issuer builds it field by field")]
 pub struct IdToken {
     /// `iss`: who issued it.
     pub issuer: String,
