@@ -216,3 +216,7 @@ impl Serialize for Jwk {
         map.end()
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

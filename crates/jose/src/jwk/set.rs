@@ -127,3 +127,87 @@ impl fmt::Debug for KeySet {
         f.debug_set().entries(self.by_id.values()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Algorithm, SigningKey};
+
+    fn jwks(keys: &[String]) -> Vec<u8> {
+        format!(r#"{{"keys":[{}]}}"#, keys.join(",")).into_bytes()
+    }
+
+    fn public_json(key: &SigningKey) -> String {
+        serde_json::to_string(&key.public_jwk().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_published_is_found() {
+        let algorithms = [Algorithm::RS256, Algorithm::ES256, Algorithm::Ed25519];
+        let keys = algorithms.map(|algorithm| SigningKey::generate(algorithm).unwrap());
+        let published = JwkSet { keys: keys.iter().filter_map(SigningKey::public_jwk).collect() };
+        let json = serde_json::to_vec(&published).unwrap();
+        let (set, rejected) = KeySet::from_jwks_json(&json).unwrap();
+        assert_eq!((set.len(), rejected), (3, Vec::new()));
+        for key in &keys {
+            let found = set.get(key.key_id()).unwrap();
+            assert_eq!(found.algorithm(), key.algorithm());
+            assert_eq!(found.verify(b"m", &key.sign(b"m").unwrap()), Ok(()));
+        }
+        assert!(set.get("no such key").is_none());
+    }
+
+    #[test]
+    fn one_bad_key_never_spoils_the_set() {
+        let good = SigningKey::generate(Algorithm::ES256).unwrap();
+        let long = "x".repeat(300);
+        let keys = [
+            public_json(&good),
+            r#"{"kty":"oct","k":"AAAA","kid":"secret"}"#.to_owned(),
+            r#"{"kty":"EC","crv":"P-521","x":"AA","y":"AA","kid":"p521"}"#.to_owned(),
+            format!(r#"{{"kty":"AKP","kid":"{long}"}}"#),
+            r#""no object""#.to_owned(),
+        ];
+        let (set, rejected) = KeySet::from_jwks_json(&jwks(&keys)).unwrap();
+        assert_eq!(set.len(), 1);
+        assert!(set.get(good.key_id()).is_some());
+        let found: Vec<_> =
+            rejected.iter().map(|key| (key.key_id.as_deref(), key.reason.code())).collect();
+        assert_eq!(
+            found,
+            [
+                (Some("secret"), "private_key"),
+                (Some("p521"), "unsupported_key"),
+                (None, "invalid_key"),
+                (None, "invalid_key"),
+            ]
+        );
+    }
+
+    #[test]
+    fn keys_that_share_an_id_are_all_dropped() {
+        let keys: Vec<_> =
+            (0..3).map(|_| SigningKey::generate(Algorithm::Ed25519).unwrap()).collect();
+        let named = |key: &SigningKey, name: &str| public_json(key).replace(key.key_id(), name);
+        let json =
+            jwks(&[named(&keys[0], "same"), named(&keys[1], "other"), named(&keys[2], "same")]);
+        let (set, rejected) = KeySet::from_jwks_json(&json).unwrap();
+        assert_eq!(set.len(), 1);
+        assert!(set.get("other").is_some());
+        let expected =
+            RejectedKey { key_id: Some("same".to_owned()), reason: Error::DuplicateKeyId };
+        assert_eq!(rejected, [expected]);
+        let twice = [keys[0].verifying_key(), keys[0].verifying_key()];
+        assert!(KeySet::new(twice).is_empty());
+    }
+
+    #[test]
+    fn a_text_that_is_no_set_is_an_error() {
+        for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
+            assert!(KeySet::from_jwks_json(text.as_bytes()).is_err(), "{text}");
+        }
+        let many = jwks(&vec!["{}".to_owned(); MAX_KEYS + 1]);
+        assert_eq!(KeySet::from_jwks_json(&many).err(), Some(Error::TooLarge));
+        assert_eq!(KeySet::from_jwks_json(&[b' '; MAX_BYTES + 1]).err(), Some(Error::TooLarge));
+    }
+}

@@ -86,3 +86,68 @@ pub(crate) fn sign_within(
     }
     Ok(compact)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Algorithm;
+
+    #[test]
+    fn every_algorithm_signs_what_it_verifies() {
+        for &algorithm in Algorithm::ALL {
+            let key = SigningKey::generate(algorithm).unwrap();
+            let compact = sign(&key, None, b"not JSON \xff").unwrap();
+            assert_eq!(verify(&key.verifying_key(), &compact).unwrap(), b"not JSON \xff");
+            let other = SigningKey::generate(algorithm).unwrap();
+            let refused = verify(&other.verifying_key(), &compact);
+            assert_eq!(refused, Err(Error::BadSignature), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn only_three_parts_are_a_token() {
+        for bad in ["", ".", "..", "a", "a.b", "a.b.c.d", "a.b.c.d.e", "....", ".b.c", "{}"] {
+            assert_eq!(split(bad, 100), Err(Error::Malformed), "{bad:?}");
+        }
+        assert_eq!(split(&".".repeat(1000), 100), Err(Error::TooLarge));
+        assert_eq!(split(&".".repeat(1_000_000), usize::MAX), Err(Error::Malformed));
+        assert_eq!(split(&format!("{}.b.c", "a".repeat(6000)), 9999), Err(Error::TooLarge));
+        let parts = split("a..", 100).unwrap();
+        assert_eq!(
+            (parts.payload, parts.signature, parts.signed),
+            (&b""[..], &b""[..], &b"a."[..])
+        );
+    }
+
+    #[test]
+    fn a_change_of_any_character_is_refused() {
+        let key = SigningKey::generate(Algorithm::Ed25519).unwrap();
+        let compact = sign(&key, Some("x"), b"payload").unwrap();
+        for place in 0..compact.len() {
+            for replacement in ["A", "_", "=", ".", " ", ""] {
+                let mut changed = compact.clone();
+                changed.replace_range(place..=place, replacement);
+                if changed != compact {
+                    assert!(verify(&key.verifying_key(), &changed).is_err(), "{changed}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_payload_that_no_verifier_would_read_is_not_signed() {
+        let key = SigningKey::generate(Algorithm::HS256).unwrap();
+        assert_eq!(sign(&key, None, &[0; MAX_BYTES]), Err(Error::TooLarge));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[A-Za-z0-9_=.-]{0,60}|.{0,40}") {
+            let key = VerifyingKey::from_secret(Algorithm::HS256, &[b"seed", &[9; 40][..]].concat());
+            let refused = verify(&key.unwrap(), &text).is_err();
+            prop_assert!(refused);
+        }
+    }
+}

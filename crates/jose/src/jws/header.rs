@@ -101,3 +101,75 @@ fn take_text<'a>(
         Some(_) => Err(Error::InvalidHeader(name)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_header_is_read_and_foreign_members_are_ignored() {
+        let json = br#"{"alg":"ES256","kid":"k1","typ":"at+jwt","jku":"https://evil.example",
+            "jwk":{"kty":"oct"},"x5u":"https://evil.example","x5c":["MII"],"cty":"x","z":[1]}"#;
+        let header = parse(json).unwrap();
+        assert_eq!(header.algorithm, Algorithm::ES256);
+        assert_eq!(header.key_id.as_deref(), Some("k1"));
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+    }
+
+    #[test]
+    fn hostile_headers_are_refused_each_for_its_reason() {
+        let long = "k".repeat(257);
+        let long_key_id = format!(r#"{{"alg":"ES256","kid":"{long}"}}"#);
+        for (json, expected) in [
+            (r#"{}"#, Error::InvalidHeader("alg")),
+            (r#"{"alg":null}"#, Error::InvalidHeader("alg")),
+            (r#"{"alg":["ES256"]}"#, Error::InvalidHeader("alg")),
+            (r#"{"alg":""}"#, Error::AlgorithmNotAllowed),
+            (r#"{"alg":"none"}"#, Error::AlgorithmNotAllowed),
+            (r#"{"alg":"es256"}"#, Error::AlgorithmNotAllowed),
+            (r#"{"alg":"ES256 "}"#, Error::AlgorithmNotAllowed),
+            (r#"{"alg":"ES256","alg":"ES256"}"#, Error::DuplicateMember),
+            (r#"{"alg":"ES256","crit":["exp"],"exp":1}"#, Error::UnknownCritical),
+            (r#"{"alg":"ES256","crit":[]}"#, Error::UnknownCritical),
+            (r#"{"alg":"ES256","crit":null}"#, Error::UnknownCritical),
+            (r#"{"alg":"ES256","b64":false}"#, Error::InvalidHeader("b64")),
+            (r#"{"alg":"ES256","b64":true}"#, Error::InvalidHeader("b64")),
+            (r#"{"alg":"ES256","zip":"DEF"}"#, Error::InvalidHeader("zip")),
+            (r#"{"alg":"ES256","enc":"A256GCM"}"#, Error::InvalidHeader("enc")),
+            (r#"{"alg":"ES256","kid":7}"#, Error::InvalidHeader("kid")),
+            (r#"{"alg":"ES256","kid":""}"#, Error::InvalidHeader("kid")),
+            (r#"{"alg":"ES256","kid":"a\u0000b"}"#, Error::InvalidHeader("kid")),
+            (r#"{"alg":"ES256","kid":"a\nb"}"#, Error::InvalidHeader("kid")),
+            (&long_key_id, Error::InvalidHeader("kid")),
+            (r#"{"alg":"ES256","typ":["JWT"]}"#, Error::InvalidHeader("typ")),
+            (r#"{"alg":"ES256","typ":""}"#, Error::InvalidHeader("typ")),
+            (r#"["ES256"]"#, Error::Json),
+        ] {
+            assert_eq!(parse(json.as_bytes()), Err(expected), "{json}");
+        }
+        assert_eq!(parse(&[b' '; MAX_BYTES + 1]), Err(Error::TooLarge));
+    }
+
+    #[test]
+    fn types_are_compared_without_case_and_prefix() {
+        for same in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
+            assert!(same_type(same, "at+jwt"), "{same}");
+        }
+        for other in
+            ["jwt", "at+jwt ", "application/", "text/at+jwt", "application/application/at+jwt"]
+        {
+            assert!(!same_type(other, "at+jwt"), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let json = write(Algorithm::Ed25519, r#"a"\b"#, Some("at+jwt")).unwrap();
+        let header = parse(json.as_bytes()).unwrap();
+        assert_eq!(header.algorithm, Algorithm::Ed25519);
+        assert_eq!(header.key_id.as_deref(), Some(r#"a"\b"#));
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+        let bad = write(Algorithm::ES256, "k", Some("line\nbreak"));
+        assert_eq!(bad, Err(Error::InvalidHeader("typ")));
+    }
+}

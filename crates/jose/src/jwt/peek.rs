@@ -130,3 +130,60 @@ fn is_unsafe_to_show(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(header: &str, payload: &str) -> String {
+        format!(
+            "{}.{}.",
+            base64url::encode(header.as_bytes()),
+            base64url::encode(payload.as_bytes())
+        )
+    }
+
+    #[test]
+    fn any_algorithm_can_be_looked_at_in_the_order_of_the_token() {
+        let seen = peek(&token(
+            r#"{"typ":"JWT","alg":"none","kid":"k"}"#,
+            r#"{"z":1e400,"a":[1,"x",[]],"e":{},"t":[true,null]}"#,
+        ))
+        .unwrap();
+        assert_eq!(seen.key_id(), Some("k"));
+        assert_eq!(
+            seen.header_json(),
+            "{\n  \"typ\": \"JWT\",\n  \"alg\": \"none\",\n  \"kid\": \"k\"\n}"
+        );
+        assert_eq!(
+            seen.payload_json(),
+            "{\n  \"z\": 1e400,\n  \"a\": [\n    1,\n    \"x\",\n    []\n  ],\n  \"e\": {},\n  \
+             \"t\": [\n    true,\n    null\n  ]\n}"
+        );
+    }
+
+    #[test]
+    fn what_would_act_on_a_terminal_is_escaped() {
+        let seen = peek(&token(
+            r#"{"kid":"\u001b[2J"}"#,
+            "{\"a\":\"\\u001b]0;x\\u0007 \u{9b}1m \u{202e}abc\u{2066} \\\" é\"}",
+        ))
+        .unwrap();
+        assert_eq!(seen.key_id(), None);
+        assert_eq!(
+            seen.payload_json(),
+            "{\n  \"a\": \"\\u001b]0;x\\u0007 \\u009b1m \\u202eabc\\u2066 \\\" é\"\n}"
+        );
+        assert!(!seen.header_json().contains('\u{1b}'));
+        let again: serde_json::Value = serde_json::from_str(seen.payload_json()).unwrap();
+        assert_eq!(again["a"], "\u{1b}]0;x\u{7} \u{9b}1m \u{202e}abc\u{2066} \" é");
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        assert_eq!(peek("a.b"), Err(Error::Malformed));
+        assert_eq!(peek(&token("{}", "text")), Err(Error::Json));
+        assert_eq!(peek(&token(r#"{"a":1,"a":1}"#, "{}")), Err(Error::DuplicateMember));
+        assert_eq!(peek(&"a".repeat(MAX_BYTES + 1)), Err(Error::TooLarge));
+    }
+}

@@ -188,3 +188,69 @@ impl fmt::Debug for SigningKey {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pkcs8_brings_the_same_key_back() {
+        for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::Ed25519] {
+            let key = SigningKey::generate(algorithm).unwrap();
+            let again = SigningKey::from_pkcs8(algorithm, &key.to_pkcs8().unwrap()).unwrap();
+            assert_eq!(again.key_id(), key.key_id());
+            assert_eq!(again.public_jwk(), key.public_jwk());
+            let signature = again.sign(b"message").unwrap();
+            assert_eq!(key.verifying_key().verify(b"message", &signature), Ok(()));
+            assert_eq!(
+                key.verifying_key().verify(b"massage", &signature),
+                Err(Error::BadSignature)
+            );
+        }
+    }
+
+    #[test]
+    fn pkcs8_of_another_algorithm_is_refused() {
+        let key = SigningKey::generate(Algorithm::ES256).unwrap().to_pkcs8().unwrap();
+        for algorithm in [Algorithm::RS256, Algorithm::Ed25519] {
+            let refused = SigningKey::from_pkcs8(algorithm, &key).err();
+            assert!(matches!(refused, Some(Error::InvalidKey(_))), "{algorithm}");
+        }
+        let secret = SigningKey::from_pkcs8(Algorithm::HS256, &key).err();
+        assert!(matches!(secret, Some(Error::UnsupportedKey(_))));
+        assert_eq!(
+            SigningKey::from_pkcs8(Algorithm::ES256, &[0x30; 10_000]).err(),
+            Some(Error::TooLarge)
+        );
+    }
+
+    #[test]
+    fn debug_shows_algorithm_and_key_id_only() {
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
+        let id = key.key_id();
+        assert_eq!(
+            format!("{key:?}"),
+            format!("SigningKey {{ algorithm: ES256, key_id: {id:?}, .. }}")
+        );
+        assert_eq!(
+            format!("{:?}", key.verifying_key()),
+            format!("VerifyingKey {{ algorithm: ES256, key_id: Some({id:?}), .. }}")
+        );
+    }
+
+    #[test]
+    fn a_secret_has_no_public_half() {
+        let key = SigningKey::generate(Algorithm::HS256).unwrap();
+        assert_eq!(key.public_jwk(), None);
+        assert!(key.to_pkcs8().is_none());
+    }
+
+    #[test]
+    fn keys_can_be_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<SigningKey>();
+        shared::<VerifyingKey>();
+        shared::<crate::KeySet>();
+        shared::<crate::Policy<crate::AccessToken>>();
+    }
+}

@@ -131,3 +131,71 @@ impl Serialize for AccessToken {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn token() -> AccessToken {
+        AccessToken {
+            issuer: "https://id.example".to_owned(),
+            subject: "ada".to_owned(),
+            audience: vec!["https://api.example".to_owned()],
+            client_id: "web".to_owned(),
+            expires_at: 200,
+            issued_at: 100,
+            token_id: "t1".to_owned(),
+            ..AccessToken::default()
+        }
+    }
+
+    #[test]
+    fn it_reads_back_as_it_was_written() {
+        let mut full = AccessToken {
+            not_before: Some(100),
+            scope: Some("openid orders:read".to_owned()),
+            grant_id: Some("g1".to_owned()),
+            auth_time: Some(90),
+            acr: Some("2".to_owned()),
+            amr: Some(vec!["pwd".to_owned(), "otp".to_owned()]),
+            ..token()
+        };
+        full.audience.push("https://other.example".to_owned());
+        full.extra.insert("roles".to_owned(), json!(["admin", { "deep": [1, 2.5, null] }]));
+        for token in [token(), full] {
+            let json = serde_json::to_vec(&token).unwrap();
+            assert_eq!(AccessToken::read(Claims::parse(&json).unwrap()), Ok(token));
+        }
+    }
+
+    #[test]
+    fn one_audience_is_text_several_are_a_list_and_none_is_refused() {
+        let mut token = token();
+        assert_eq!(serde_json::to_value(&token).unwrap()["aud"], "https://api.example");
+        token.audience.push("b".to_owned());
+        let both = json!(["https://api.example", "b"]);
+        assert_eq!(serde_json::to_value(&token).unwrap()["aud"], both);
+        token.audience.clear();
+        assert!(serde_json::to_value(&token).is_err());
+    }
+
+    #[test]
+    fn extra_claims_never_stand_in_for_registered_ones() {
+        let mut token = token();
+        for name in REGISTERED {
+            token.extra.insert(name.to_owned(), json!("forged"));
+        }
+        let json = serde_json::to_string(&token).unwrap();
+        assert!(!json.contains("forged"), "{json}");
+    }
+
+    #[test]
+    fn scope_is_matched_by_whole_names() {
+        let token = AccessToken { scope: Some("read  write:all".to_owned()), ..token() };
+        assert_eq!(token.scopes().collect::<Vec<_>>(), ["read", "write:all"]);
+        assert!(token.has_scope("read") && token.has_scope("write:all"));
+        assert!(!token.has_scope("write") && !token.has_scope("") && !token.has_scope("read "));
+    }
+}

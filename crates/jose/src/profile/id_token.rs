@@ -134,3 +134,40 @@ impl Serialize for IdToken {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_back_as_it_was_written() {
+        let text = |value: &str| Some(value.to_owned());
+        let token = IdToken {
+            issuer: "https://id.example".to_owned(),
+            subject: "ada".to_owned(),
+            audience: vec!["web".to_owned(), "app".to_owned()],
+            expires_at: 200,
+            issued_at: 100,
+            auth_time: Some(90),
+            nonce: text("n"),
+            acr: text("2"),
+            amr: Some(vec!["pwd".to_owned()]),
+            authorized_party: text("web"),
+            access_token_hash: text("h"),
+            session_id: text("s"),
+            extra: [("email".to_owned(), "ada@example.com".into())].into_iter().collect(),
+        };
+        let json = serde_json::to_vec(&token).unwrap();
+        assert_eq!(IdToken::read(Claims::parse(&json).unwrap()), Ok(token));
+    }
+
+    #[test]
+    fn the_access_token_hash_is_the_left_half_of_the_algorithms_hash() {
+        // OIDC Core appendix A.4.
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        let hash = IdToken::access_token_hash(Algorithm::RS256, token);
+        assert_eq!(hash, "77QmUPtjPfzWtF2AnpK9RQ");
+        let longer = IdToken::access_token_hash(Algorithm::Ed25519, token);
+        assert_eq!(base64url::decode(longer.as_bytes()).unwrap().len(), 32);
+    }
+}
