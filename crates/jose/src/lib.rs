@@ -2,12 +2,14 @@
 //!
 //! ```
 //! use countersign_jose::{AccessToken, Algorithm, KeySet, Policy, SigningKey, Timestamp, jwt};
+//! let (issuer, api) = ("https://id.example", "https://api.example");
 //! let key = SigningKey::generate(Algorithm::ES256)?;
-//! let (iss, aud, sub) = ("https://id.example".into(), vec!["https://api.example".into()], "ada".into());
-//! let claims = AccessToken { issuer: iss, audience: aud, subject: sub, client_id: "web".into(), token_id: "1".into(), issued_at: 1_000, expires_at: 1_300, ..AccessToken::default() };
+//! let claims = serde_json::json!({ "iss": issuer, "aud": api, "sub": "ada", "client_id": "web",
+//!     "jti": "1", "iat": 1_000, "exp": 1_300 });
 //! let token = jwt::sign(&key, AccessToken::TYPE, &claims)?;
-//! let policy = Policy::access_token("https://id.example", "https://api.example", &[Algorithm::ES256])?;
-//! let verified = policy.verify(&KeySet::new([key.verifying_key()]), &token, Timestamp::from_secs(1_100))?;
+//! let policy = Policy::access_token(issuer, api, &[Algorithm::ES256])?;
+//! let keys = KeySet::new([key.verifying_key()]);
+//! let verified = policy.verify(&keys, &token, Timestamp::from_secs(1_100))?;
 //! assert_eq!(verified.subject, "ada");
 //! # Ok::<(), countersign_jose::Error>(())
 //! ```

@@ -9,6 +9,7 @@ use base64_simd::URL_SAFE_NO_PAD;
 use countersign_jose::{
     AccessToken, Algorithm, Error, IdToken, KeySet, Policy, SigningKey, Timestamp, jwt,
 };
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://id.example";
@@ -491,4 +492,20 @@ fn the_verdict_names_the_key_and_hands_the_claims_over() {
     assert_eq!(verified.key_id(), bench.key.key_id());
     assert_eq!(verified.client_id, "web");
     assert_eq!(verified.into_inner().token_id, "t1");
+}
+
+proptest! {
+    #[test]
+    fn no_signed_payload_makes_the_verifier_panic(
+        payload in r#"\{("(iss|sub|aud|exp|iat|nbf|jti)":([0-9eE.+\-]{1,8}|"[a-z]{0,3}"|\[\]|null),?){0,8}\}"#,
+    ) {
+        let key = SigningKey::from_secret(Algorithm::HS256, &[7; 32]).unwrap();
+        let bench = Bench {
+            keys: KeySet::new([key.verifying_key()]),
+            key,
+            access: Policy::access_token(ISSUER, API, &[Algorithm::HS256]).unwrap(),
+            id: Policy::id_token(ISSUER, "web", &[Algorithm::HS256]).unwrap(),
+        };
+        prop_assert!(bench.verify(&bench.raw(&bench.header().to_string(), &payload)).is_err());
+    }
 }

@@ -50,7 +50,7 @@ fn wycheproof_signatures() {
     let (really_valid, really_invalid) = ([367, 370], [372, 373]);
     let (mut ours, mut foreign) = (0, 0);
     for group in items(&file, "testGroups") {
-        let jwk = group.get("public").unwrap_or(&group["private"]);
+        let jwk = group.get("public").unwrap_or_else(|| &group["private"]);
         let is_foreign = FOREIGN.iter().any(|name| jwk["alg"] == *name);
         for test in items(group, "tests") {
             let id = test["tcId"].as_u64().unwrap();
@@ -74,7 +74,7 @@ fn wycheproof_keys() {
     let Some(file) = read("json_web_key_test.json") else { return };
     let mut count = 0;
     for group in items(&file, "testGroups") {
-        let set = group.get("public").unwrap_or(&group["private"]);
+        let set = group.get("public").unwrap_or_else(|| &group["private"]);
         for test in items(group, "tests") {
             let id = test["tcId"].as_u64().unwrap();
             // tc14 and tc15 use HS384 and HS512.

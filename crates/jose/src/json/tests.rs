@@ -93,7 +93,7 @@ fn only_one_whole_object_is_read() {
         b"{\"a\":\"\xff\"}",
         b"{\"a\":\"\xc0\x80\"}",
         b"{\"a\":\"\xed\xa0\x80\"}",
-        b"{\0\"\0a\0\"\0:\01\0}\0",
+        b"{\x00\"\x00a\x00\"\x00:\x001\x00}\x00",
     ] {
         assert_eq!(parse_object(bytes), Err(Error::Json), "{bytes:?}");
     }

@@ -4,6 +4,7 @@ use aws_lc_rs::{
     hmac,
     signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey},
 };
+use zeroize::Zeroizing;
 
 use crate::{Algorithm, Error, jwk::thumbprint};
 
@@ -64,8 +65,10 @@ fn looks_like_der(bytes: &[u8]) -> bool {
 
 /// The same in base64, as it stands in `x5c` or in a PEM file that lost its frame.
 fn is_base64_of_der(text: &[u8]) -> bool {
-    let joined: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    base64_simd::forgiving_decode_to_vec(&joined).is_ok_and(|der| looks_like_der(&der))
+    let visible = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+    let joined = Zeroizing::new(visible.collect::<Vec<u8>>());
+    let decoded = base64_simd::forgiving_decode_to_vec(&joined).map(Zeroizing::new);
+    decoded.is_ok_and(|der| looks_like_der(&der))
 }
 
 #[cfg(test)]
