@@ -4,7 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::digest;
 
-/// A signature algorithm (RFC 7518 section 3.1, RFC 9864). `none` is not here and cannot be asked for.
+/// A signature algorithm (RFC 7518 section 3.1, RFC 9864). `none` is not here and cannot be asked
+/// for.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {

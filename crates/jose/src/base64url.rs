@@ -6,12 +6,16 @@ use crate::Error;
 
 /// Decodes; refuses padding, characters outside the alphabet and unused bits that are not zero, so
 /// that one byte string has exactly one text.
-pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
+///
+/// # Errors
+/// [`Error::Base64`].
+pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD.decode_to_vec(text).map_err(|_| Error::Base64)
 }
 
 /// Encodes without padding.
-pub(crate) fn encode(bytes: &[u8]) -> String {
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 

@@ -3,7 +3,8 @@
 //! It refuses what readers disagree about: a member named twice at any depth, bad UTF-8, lone
 //! surrogates, anything after the value, and deep nesting. Strings without escapes are borrowed and
 //! numbers stay text, so no build feature of another crate can change what a number means. Time is
-//! linear in the input, with one sort for objects of many members; memory is a small multiple of it.
+//! linear in the input, with one sort for objects of many members; memory is a small multiple of
+//! it.
 
 use std::borrow::Cow;
 

@@ -9,5 +9,6 @@ pub use peek::{Unverified, peek};
 pub use policy::{Policy, Verified};
 pub use sign::sign;
 
-/// The longest token in bytes. A request header that carries it must stay below usual server limits.
+/// The longest token in bytes. A request header that carries it must stay below usual server
+/// limits.
 pub const MAX_BYTES: usize = 16 * 1024;

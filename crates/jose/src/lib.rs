@@ -18,7 +18,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `time`, `alg`, `error` | [`Timestamp`], [`Algorithm`] (one table), [`Error`] (one list) |
-//! | `base64url`, `json` | the strict readers that everything below stands on |
+//! | [`base64url`], `json` | the strict readers that everything below stands on |
 //! | `key` | [`SigningKey`], [`VerifyingKey`]: tied to one algorithm, parsed once |
 //! | `jwk` | [`Jwk`], [`JwkSet`], [`KeySet`]: keys in JSON, keys found by `kid`, thumbprints |
 //! | [`jws`] | compact signatures over any bytes |
@@ -26,7 +26,7 @@
 //! | `profile` | [`AccessToken`], [`IdToken`]: one kind of token, one file |
 
 mod alg;
-mod base64url;
+pub mod base64url;
 mod error;
 mod json;
 mod jwk;

@@ -87,14 +87,14 @@ fn wycheproof_keys() {
     assert_eq!(count, 26, "the file has the tests that were looked at");
 }
 
-/// What a verifier does with a set: secrets cannot come in by way of a public set, so they are taken
-/// in one by one, and only when the set holds nothing else.
+/// What a verifier does with a set: secrets cannot come in by way of a public set, so they are
+/// taken in one by one, and only when the set holds nothing else.
 fn verify_with_set(set: &Value, jws: &str) -> Result<Vec<u8>, Error> {
     let keys = items(set, "keys");
     let secrets = keys.iter().all(|key| key["kty"] == "oct");
     let found = if secrets {
-        // The second secret of tc4 is not canonical base64url, so reading it already fails; the unit
-        // tests of the set show that an id shared by two good keys is dropped.
+        // The second secret of tc4 is not canonical base64url, so reading it already fails; the
+        // unit tests of the set show that an id shared by two good keys is dropped.
         KeySet::new(keys.iter().map(verifying_key).collect::<Result<Vec<_>, _>>()?)
     } else {
         KeySet::from_jwks_json(set.to_string().as_bytes())?.0

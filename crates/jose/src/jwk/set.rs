@@ -50,8 +50,8 @@ impl KeySet {
         set
     }
 
-    /// Reads a JWK set as an issuer publishes it. A bad key never spoils the set: it is left out and
-    /// reported. Only a text that is no JWK set at all is an error.
+    /// Reads a JWK set as an issuer publishes it. A bad key never spoils the set: it is left out
+    /// and reported. Only a text that is no JWK set at all is an error.
     pub fn from_jwks_json(json: &[u8]) -> Result<(Self, Vec<RejectedKey>), Error> {
         if json.len() > MAX_BYTES {
             return Err(Error::TooLarge);

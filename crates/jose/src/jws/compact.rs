@@ -22,8 +22,9 @@ pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<Strin
     sign_within(MAX_BYTES, key, typ, payload)
 }
 
-/// Checks the signature with this one key and gives the payload back. The header's algorithm must be
-/// the key's; its `kid` and `typ` are not looked at, since the caller has already chosen the key.
+/// Checks the signature with this one key and gives the payload back. The header's algorithm must
+/// be the key's; its `kid` and `typ` are not looked at, since the caller has already chosen the
+/// key.
 pub fn verify(key: &VerifyingKey, compact: &str) -> Result<Vec<u8>, Error> {
     let parts = split(compact, MAX_BYTES)?;
     let decoded = base64url::decode(parts.header)?;

@@ -29,8 +29,8 @@ pub fn peek(compact: &str) -> Result<Unverified, Error> {
 }
 
 impl Unverified {
-    /// The header as indented JSON. Control characters and marks that turn the direction of text are
-    /// escaped, so that it is safe on a terminal.
+    /// The header as indented JSON. Control characters and marks that turn the direction of text
+    /// are escaped, so that it is safe on a terminal.
     pub fn header_json(&self) -> &str {
         &self.header
     }
@@ -123,8 +123,8 @@ fn write_text(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Characters that move a terminal's cursor, change its state, or reorder what is shown. All of them
-/// lie in the basic plane, so one escape of four digits holds each.
+/// Characters that move a terminal's cursor, change its state, or reorder what is shown. All of
+/// them lie in the basic plane, so one escape of four digits holds each.
 fn is_unsafe_to_show(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

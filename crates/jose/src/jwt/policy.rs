@@ -16,9 +16,11 @@ const MAX_LEEWAY: Duration = Duration::from_secs(300);
 /// so none of them can be forgotten (RFC 8725 sections 3.1, 3.8 and 3.9).
 pub struct Policy<P: Profile> {
     issuer: String,
-    audience: String,
+    /// `None` only for an issuer that reads its own tokens.
+    audience: Option<String>,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
+    expired_too: bool,
     nonce: Option<String>,
     profile: PhantomData<fn() -> P>,
 }
@@ -30,7 +32,13 @@ impl Policy<AccessToken> {
         audience: &str,
         algorithms: &[Algorithm],
     ) -> Result<Self, Error> {
-        Self::build(issuer, ("audience", audience), algorithms)
+        Self::build(issuer, ("audience", Some(audience)), algorithms)
+    }
+
+    /// For an authorization server that is shown its own access tokens, whatever API they are for:
+    /// introspection, userinfo. An API uses [`Policy::access_token`].
+    pub fn own_access_token(issuer: &str, algorithms: &[Algorithm]) -> Result<Self, Error> {
+        Self::build(issuer, ("audience", None), algorithms)
     }
 }
 
@@ -42,7 +50,14 @@ impl Policy<IdToken> {
         client_id: &str,
         algorithms: &[Algorithm],
     ) -> Result<Self, Error> {
-        Self::build(issuer, ("client_id", client_id), algorithms)
+        Self::build(issuer, ("client_id", Some(client_id)), algorithms)
+    }
+
+    /// For an authorization server that is handed its own ID token back as a hint. It may have
+    /// expired and be for any client (OIDC RP-Initiated Logout section 2): it opens nothing.
+    pub fn own_id_token_hint(issuer: &str, algorithms: &[Algorithm]) -> Result<Self, Error> {
+        let policy = Self::build(issuer, ("client_id", None), algorithms)?;
+        Ok(Self { expired_too: true, ..policy })
     }
 
     /// The token must carry this nonce, the one of the authorization request.
@@ -55,12 +70,12 @@ impl Policy<IdToken> {
 impl<P: Profile> Policy<P> {
     fn build(
         issuer: &str,
-        (audience_name, audience): (&'static str, &str),
+        (audience_name, audience): (&'static str, Option<&str>),
         algorithms: &[Algorithm],
     ) -> Result<Self, Error> {
         for (name, empty) in [
             ("issuer", issuer.is_empty()),
-            (audience_name, audience.is_empty()),
+            (audience_name, audience.is_some_and(str::is_empty)),
             ("algorithms", algorithms.is_empty()),
         ] {
             if empty {
@@ -69,9 +84,10 @@ impl<P: Profile> Policy<P> {
         }
         Ok(Self {
             issuer: issuer.to_owned(),
-            audience: audience.to_owned(),
+            audience: audience.map(str::to_owned),
             algorithms: algorithms.to_vec(),
             leeway: DEFAULT_LEEWAY,
+            expired_too: false,
             nonce: None,
             profile: PhantomData,
         })
@@ -83,8 +99,8 @@ impl<P: Profile> Policy<P> {
         Self { leeway: leeway.min(MAX_LEEWAY), ..self }
     }
 
-    /// Judges a token: form, header, key, signature, then claims, so that nothing inside the payload
-    /// is read before its signature has been checked.
+    /// Judges a token: form, header, key, signature, then claims, so that nothing inside the
+    /// payload is read before its signature has been checked.
     pub fn verify(
         &self,
         keys: &KeySet,
@@ -117,10 +133,10 @@ impl<P: Profile> Policy<P> {
         if issuer != self.issuer {
             return Err(Error::Issuer);
         }
-        if !audience.contains(&self.audience) {
+        if self.audience.as_ref().is_some_and(|expected| !audience.contains(expected)) {
             return Err(Error::Audience);
         }
-        if now >= Timestamp::from_secs(expires_at).plus(self.leeway) {
+        if !self.expired_too && now >= Timestamp::from_secs(expires_at).plus(self.leeway) {
             return Err(Error::Expired);
         }
         let latest_start = now.plus(self.leeway);
@@ -130,7 +146,7 @@ impl<P: Profile> Policy<P> {
         if Timestamp::from_secs(issued_at) > latest_start {
             return Err(Error::IssuedInFuture);
         }
-        token.check_own_rules(&self.audience, self.nonce.as_deref())
+        token.check_own_rules(self.audience.as_deref(), self.nonce.as_deref())
     }
 }
 
@@ -141,6 +157,7 @@ impl<P: Profile> Clone for Policy<P> {
             audience: self.audience.clone(),
             algorithms: self.algorithms.clone(),
             leeway: self.leeway,
+            expired_too: self.expired_too,
             nonce: self.nonce.clone(),
             profile: PhantomData,
         }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::{Facts, Profile, Rules, serialize_audience, serialize_extra, serialize_optional};
 use crate::{Algorithm, Error, base64url, jws::header, jwt::claims::Claims};
 
-/// An ID token: tells a client who logged in. It opens no API. Times are in seconds since the epoch.
+/// An ID token: tells a client who logged in. It opens no API. Times are in seconds since the
+/// epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IdToken {
     /// `iss`: who issued it.
