@@ -21,7 +21,7 @@ pub(crate) trait Rules: Sized {
     fn accepts_type(typ: Option<&str>) -> bool;
     fn read(claims: Claims<'_>) -> Result<Self, Error>;
     fn facts(&self) -> Facts<'_>;
-    fn check_own_rules(&self, audience: &str, nonce: Option<&str>) -> Result<(), Error>;
+    fn check_own_rules(&self, audience: Option<&str>, nonce: Option<&str>) -> Result<(), Error>;
 }
 
 /// What every kind of token has in common; times are in seconds since the epoch.

@@ -1,1 +1,43 @@
-//! countersign-protocol
+//! OAuth 2.1 and OpenID Connect as pure decisions.
+//!
+//! Nothing in this crate does I/O. Time comes in as a [`Timestamp`], randomness as a
+//! [`Randomness`], facts as values; what goes out is a verdict and the change that follows from
+//! it. The store runs the rules of [`authorization_code`] and [`refresh_family`] inside the
+//! transaction that commits their outcome, so a decision never rests on facts that have moved.
+//!
+//! | room | subject |
+//! |---|---|
+//! | [`wire`] | requests and answers as they travel |
+//! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
+//! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
+//! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
+//! | [`authorization_code`], [`refresh_family`] | the rules for using them |
+//! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
+//! | [`revocation`] | events that end tokens before their time |
+//! | [`keyring`], [`seal`] | keys and how they are kept |
+
+pub mod account;
+pub mod authorization_code;
+pub mod client;
+pub mod error;
+pub mod grant;
+pub mod grant_token;
+pub mod introspection;
+pub mod keyring;
+pub mod lifetimes;
+pub mod pkce;
+pub mod random;
+pub mod redirect_uri;
+pub mod refresh_family;
+pub mod release;
+pub mod revocation;
+pub mod scope;
+pub mod seal;
+pub mod session;
+pub mod throttle;
+pub mod token;
+pub mod wire;
+
+pub use countersign_jose::Timestamp;
+pub use error::{ErrorCode, OAuthError};
+pub use random::Randomness;

@@ -106,7 +106,7 @@ impl Rules for AccessToken {
         }
     }
 
-    fn check_own_rules(&self, _audience: &str, _nonce: Option<&str>) -> Result<(), Error> {
+    fn check_own_rules(&self, _audience: Option<&str>, _nonce: Option<&str>) -> Result<(), Error> {
         Ok(())
     }
 }

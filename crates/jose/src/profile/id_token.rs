@@ -103,9 +103,11 @@ impl Rules for IdToken {
     }
 
     /// OIDC Core section 3.1.3.7, steps 4, 5 and 11.
-    fn check_own_rules(&self, audience: &str, nonce: Option<&str>) -> Result<(), Error> {
+    fn check_own_rules(&self, audience: Option<&str>, nonce: Option<&str>) -> Result<(), Error> {
         match self.authorized_party.as_deref() {
-            Some(party) if party != audience => return Err(Error::AuthorizedParty),
+            Some(party) if audience.is_some_and(|client| party != client) => {
+                return Err(Error::AuthorizedParty);
+            }
             None if self.audience.len() > 1 => return Err(Error::AuthorizedParty),
             _ => {}
         }

@@ -1,0 +1,90 @@
+//! Token introspection (RFC 7662): who may ask about which token, and what the answer says.
+
+use countersign_jose::AccessToken;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::client::Client;
+use crate::grant::Grant;
+
+/// What is answered about a token. Everything but an active token that the caller may ask
+/// about looks the same: `{"active":false}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Introspection(Map<String, Value>);
+
+impl Introspection {
+    /// The answer for every token that is not active, or none of the caller's business.
+    #[must_use]
+    pub fn inactive() -> Self {
+        Self(Map::from_iter([("active".to_owned(), Value::Bool(false))]))
+    }
+
+    /// The answer for an access token that is signed, in time and not revoked.
+    #[must_use]
+    pub fn of_access_token(token: &AccessToken, caller: &Client) -> Self {
+        let protects = token.audience.iter().any(|audience| caller.protects.contains(audience));
+        let own = caller.is_confidential() && token.client_id == caller.client_id;
+        if !protects && !own {
+            return Self::inactive();
+        }
+        let Ok(Value::Object(mut claims)) = serde_json::to_value(token) else {
+            return Self::inactive();
+        };
+        claims.insert("active".to_owned(), Value::Bool(true));
+        claims.insert("token_type".to_owned(), Value::from("Bearer"));
+        Self(claims)
+    }
+
+    /// The answer for a refresh token, which only its own client may ask about.
+    #[must_use]
+    pub fn of_refresh_token(grant: &Grant, caller: &Client, issuer: &str) -> Self {
+        if grant.client_id != caller.client_id || !caller.is_confidential() {
+            return Self::inactive();
+        }
+        let expires_at = grant.idle_expires_at.min(grant.expires_at).as_secs();
+        Self(Map::from_iter([
+            ("active".to_owned(), Value::Bool(true)),
+            ("iss".to_owned(), Value::from(issuer)),
+            ("sub".to_owned(), Value::from(grant.subject.as_str())),
+            ("client_id".to_owned(), Value::from(grant.client_id.as_str())),
+            ("scope".to_owned(), Value::from(grant.scope.to_string())),
+            ("aud".to_owned(), Value::from(grant.audience.clone())),
+            ("exp".to_owned(), Value::from(expires_at)),
+            ("iat".to_owned(), Value::from(grant.rotated_at.as_secs())),
+            ("grant_id".to_owned(), Value::from(grant.id.to_string())),
+        ]))
+    }
+
+    /// Whether it says that the token is active.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.0.get("active") == Some(&Value::Bool(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(json: &str) -> Client {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn only_the_api_of_the_token_and_its_client_learn_anything() {
+        let token = AccessToken {
+            client_id: "web".into(),
+            audience: vec!["https://api.example".into()],
+            ..AccessToken::default()
+        };
+        let api = caller(r#"{"client_id":"api","protects":["https://api.example"]}"#);
+        let other = caller(r#"{"client_id":"other","protects":["https://other.example"]}"#);
+        let web = caller(r#"{"client_id":"web"}"#);
+        let public = caller(r#"{"client_id":"web","token_endpoint_auth_method":"none"}"#);
+        let about = |caller: &Client| Introspection::of_access_token(&token, caller);
+        assert!(about(&api).is_active() && about(&web).is_active());
+        assert_eq!(about(&other), Introspection::inactive());
+        assert_eq!(about(&public), Introspection::inactive());
+    }
+}

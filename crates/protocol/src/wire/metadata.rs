@@ -1,0 +1,78 @@
+//! The server's description of itself (RFC 8414, OpenID Connect Discovery 1.0 §3).
+
+use serde::Serialize;
+
+use crate::release;
+
+/// The metadata document, served under both well-known names.
+#[derive(Clone, Debug, Serialize)]
+pub struct Metadata {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    userinfo_endpoint: String,
+    revocation_endpoint: String,
+    introspection_endpoint: String,
+    end_session_endpoint: String,
+    revocation_feed_endpoint: String,
+    revocation_snapshot_endpoint: String,
+    response_types_supported: &'static [&'static str],
+    response_modes_supported: &'static [&'static str],
+    grant_types_supported: &'static [&'static str],
+    subject_types_supported: &'static [&'static str],
+    scopes_supported: Vec<&'static str>,
+    claims_supported: Vec<&'static str>,
+    id_token_signing_alg_values_supported: &'static [&'static str],
+    token_endpoint_auth_methods_supported: &'static [&'static str],
+    revocation_endpoint_auth_methods_supported: &'static [&'static str],
+    introspection_endpoint_auth_methods_supported: &'static [&'static str],
+    code_challenge_methods_supported: &'static [&'static str],
+    prompt_values_supported: &'static [&'static str],
+    authorization_response_iss_parameter_supported: bool,
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+}
+
+const CLIENT_AUTH: &[&str] = &["client_secret_basic", "client_secret_post", "none"];
+const SECRET_AUTH: &[&str] = &["client_secret_basic", "client_secret_post"];
+
+impl Metadata {
+    /// The document of an issuer, whose endpoints all lie below it.
+    #[must_use]
+    pub fn new(issuer: &str) -> Self {
+        let base = issuer.trim_end_matches('/');
+        let at = |path: &str| format!("{base}{path}");
+        let protocol_claims =
+            ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "sid"];
+        Self {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: at("/authorize"),
+            token_endpoint: at("/token"),
+            jwks_uri: at("/.well-known/jwks.json"),
+            userinfo_endpoint: at("/userinfo"),
+            revocation_endpoint: at("/revoke"),
+            introspection_endpoint: at("/introspect"),
+            end_session_endpoint: at("/logout"),
+            revocation_feed_endpoint: at("/revocations/feed"),
+            revocation_snapshot_endpoint: at("/revocations/snapshot"),
+            response_types_supported: &["code"],
+            response_modes_supported: &["query"],
+            grant_types_supported: &["authorization_code", "refresh_token", "client_credentials"],
+            subject_types_supported: &["public"],
+            scopes_supported: release::KNOWN_SCOPES.iter().map(|scope| scope.name).collect(),
+            claims_supported: protocol_claims.into_iter().chain(release::known_claims()).collect(),
+            id_token_signing_alg_values_supported: &["ES256", "RS256", "Ed25519"],
+            token_endpoint_auth_methods_supported: CLIENT_AUTH,
+            revocation_endpoint_auth_methods_supported: CLIENT_AUTH,
+            introspection_endpoint_auth_methods_supported: SECRET_AUTH,
+            code_challenge_methods_supported: &["S256"],
+            prompt_values_supported: &["none", "login", "consent", "select_account"],
+            authorization_response_iss_parameter_supported: true,
+            claims_parameter_supported: false,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
+        }
+    }
+}

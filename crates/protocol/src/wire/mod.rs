@@ -1,0 +1,7 @@
+//! Requests and answers as they travel.
+
+pub mod authorize;
+pub mod logout;
+pub mod metadata;
+pub mod params;
+pub mod token;

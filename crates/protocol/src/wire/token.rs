@@ -1,0 +1,233 @@
+//! Requests to the token, revocation and introspection endpoints, and the token answer.
+
+use countersign_jose::base64url;
+use serde::Serialize;
+
+use super::params::Params;
+use crate::client::{Credentials, unauthenticated};
+use crate::error::{ErrorCode, OAuthError};
+use crate::scope::Scope;
+
+/// A token request (RFC 6749 §4.1.3, §4.4.2, §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// The grant and what belongs to it.
+    pub grant: GrantRequest,
+    /// `scope`.
+    pub scope: Option<Scope>,
+    /// `resource`, as often as it stands (RFC 8707).
+    pub resources: Vec<String>,
+}
+
+/// The grant types that are offered.
+#[derive(Clone, PartialEq, Eq)]
+pub enum GrantRequest {
+    /// A code from the authorization endpoint.
+    AuthorizationCode {
+        /// The code itself.
+        code: String,
+        /// Compared with the one of the authorization request, if it is sent.
+        redirect_uri: Option<String>,
+        /// PKCE.
+        code_verifier: Option<String>,
+    },
+    /// A refresh token.
+    RefreshToken {
+        /// The token itself.
+        refresh_token: String,
+    },
+    /// The client for itself.
+    ClientCredentials,
+}
+
+impl std::fmt::Debug for GrantRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::AuthorizationCode { .. } => "AuthorizationCode",
+            Self::RefreshToken { .. } => "RefreshToken",
+            Self::ClientCredentials => "ClientCredentials",
+        })
+    }
+}
+
+impl TokenRequest {
+    /// Reads a token request.
+    ///
+    /// # Errors
+    /// `invalid_request`, `unsupported_grant_type` or `invalid_scope`.
+    pub fn parse(params: &Params) -> Result<Self, OAuthError> {
+        let text = |name| params.get(name).map(str::to_owned);
+        let grant = match params.require("grant_type")? {
+            "authorization_code" => GrantRequest::AuthorizationCode {
+                code: params.require("code")?.to_owned(),
+                redirect_uri: text("redirect_uri"),
+                code_verifier: text("code_verifier"),
+            },
+            "refresh_token" => GrantRequest::RefreshToken {
+                refresh_token: params.require("refresh_token")?.to_owned(),
+            },
+            "client_credentials" => GrantRequest::ClientCredentials,
+            _ => {
+                return Err(OAuthError::new(
+                    ErrorCode::UnsupportedGrantType,
+                    "offered are authorization_code, refresh_token and client_credentials",
+                ));
+            }
+        };
+        Ok(Self { grant, scope: read_scope(params)?, resources: params.all("resource") })
+    }
+}
+
+/// Reads `scope`.
+///
+/// # Errors
+/// `invalid_scope`.
+pub fn read_scope(params: &Params) -> Result<Option<Scope>, OAuthError> {
+    let parsed = params.get("scope").map(Scope::parse).transpose();
+    parsed.map_err(|error| OAuthError::new(ErrorCode::InvalidScope, error.to_string()))
+}
+
+/// The client credentials of a request, from the `Authorization` header or the form, never from
+/// both (RFC 6749 §2.3).
+///
+/// # Errors
+/// `invalid_client` for a header that is not HTTP Basic or not readable, `invalid_request` for
+/// two methods at once or none at all.
+pub fn credentials(
+    authorization: Option<&str>,
+    params: &Params,
+) -> Result<Credentials, OAuthError> {
+    let form_id = params.get("client_id");
+    let form_secret = params.get("client_secret");
+    if let Some(header) = authorization {
+        let (client_id, secret) = basic(header).ok_or_else(unauthenticated)?;
+        if form_secret.is_some() || form_id.is_some_and(|id| id != client_id) {
+            return Err(OAuthError::new(
+                ErrorCode::InvalidRequest,
+                "the client authenticates twice, in the Authorization header and in the form",
+            ));
+        }
+        return Ok(Credentials::Secret { client_id, secret });
+    }
+    let client_id = form_id
+        .ok_or_else(|| {
+            OAuthError::new(ErrorCode::InvalidClient, "the request does not say its client")
+        })?
+        .to_owned();
+    Ok(match form_secret {
+        Some(secret) => Credentials::Secret { client_id, secret: secret.to_owned() },
+        None => Credentials::Public { client_id },
+    })
+}
+
+/// Reads HTTP Basic credentials, which are form-encoded first (RFC 6749 §2.3.1).
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    // The standard alphabet of RFC 4648 §4, told apart from base64url by two characters only.
+    let unpadded = encoded.trim().trim_end_matches('=');
+    let canonical: String = unpadded
+        .chars()
+        .map(|c| {
+            if c == '+' {
+                '-'
+            } else if c == '/' {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect();
+    let text = String::from_utf8(base64url::decode(canonical.as_bytes()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    Some((form_decode(id)?, form_decode(secret)?))
+}
+
+fn form_decode(text: &str) -> Option<String> {
+    // As the value of a parameter, so that `&` and `=` in a secret that was not encoded stay.
+    let guarded = text.replace('&', "%26").replace('=', "%3D");
+    let value = form_urlencoded::parse(format!("v={guarded}").as_bytes()).next()?.1.into_owned();
+    (!value.contains(char::REPLACEMENT_CHARACTER)).then_some(value)
+}
+
+/// A successful token answer (RFC 6749 §5.1).
+#[derive(Serialize)]
+pub struct TokenAnswer {
+    /// The access token.
+    pub access_token: String,
+    /// Always `Bearer` without a sender constraint.
+    pub token_type: &'static str,
+    /// Seconds until the access token expires.
+    pub expires_in: u64,
+    /// The next refresh token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// Seconds until the refresh token expires if it is not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token_timeout: Option<u64>,
+    /// Seconds until the grant ends, however often it is refreshed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_expires_in: Option<u64>,
+    /// The id token, for `openid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    /// The scope of the access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+}
+
+impl std::fmt::Debug for TokenAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenAnswer").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(header: Option<&str>, form: &str) -> Result<Credentials, ErrorCode> {
+        credentials(header, &Params::parse(form.as_bytes()).unwrap()).map_err(|error| error.code)
+    }
+
+    fn secret(id: &str, secret: &str) -> Result<Credentials, ErrorCode> {
+        Ok(Credentials::Secret { client_id: id.into(), secret: secret.into() })
+    }
+
+    #[test]
+    fn basic_is_form_decoded() {
+        // `a b:c%+d` and `web:s&=x`, not encoded by the client.
+        assert_eq!(read(Some("Basic YStiOmMlMjUlMkJk"), ""), secret("a b", "c%+d"));
+        assert_eq!(read(Some("basic d2ViOnMmPXg="), ""), secret("web", "s&=x"));
+        for bad in ["Basic", "Basic !", "Bearer d2ViOnM=", "Basic d2Vi", "Basic d2ViOiX/"] {
+            assert_eq!(read(Some(bad), ""), Err(ErrorCode::InvalidClient), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_method_only() {
+        let header = Some("Basic d2ViOnM=");
+        assert_eq!(read(header, "client_id=web"), secret("web", "s"));
+        assert_eq!(read(header, "client_id=spa"), Err(ErrorCode::InvalidRequest));
+        assert_eq!(read(header, "client_secret=s"), Err(ErrorCode::InvalidRequest));
+        assert_eq!(read(None, "client_id=web&client_secret=s"), secret("web", "s"));
+        assert_eq!(read(None, ""), Err(ErrorCode::InvalidClient));
+        let public = Credentials::Public { client_id: "spa".into() };
+        assert_eq!(read(None, "client_id=spa"), Ok(public));
+    }
+
+    #[test]
+    fn unknown_grants_and_missing_parts_are_named() {
+        let parse = |form: &str| {
+            TokenRequest::parse(&Params::parse(form.as_bytes()).unwrap()).map_err(|e| e.code)
+        };
+        assert_eq!(parse("").unwrap_err(), ErrorCode::InvalidRequest);
+        assert_eq!(parse("grant_type=password").unwrap_err(), ErrorCode::UnsupportedGrantType);
+        assert_eq!(parse("grant_type=refresh_token").unwrap_err(), ErrorCode::InvalidRequest);
+        let bad_scope = "grant_type=client_credentials&scope=%22";
+        assert_eq!(parse(bad_scope).unwrap_err(), ErrorCode::InvalidScope);
+        assert!(parse("grant_type=client_credentials&scope=a&unknown=1").is_ok());
+    }
+}
