@@ -457,6 +457,52 @@ fn leeway_moves_both_ends_and_has_a_limit() {
 }
 
 #[test]
+fn an_issuer_reads_its_own_tokens_for_any_audience_and_checks_all_else() {
+    let bench = Bench::new(Algorithm::ES256);
+    let own = Policy::own_access_token(ISSUER, &[Algorithm::ES256]).unwrap();
+    let verdict = |header: &Value, payload: &Value| {
+        let token = bench.token(header, payload);
+        own.verify(&bench.keys, &token, Timestamp::from_secs(NOW)).map(drop)
+    };
+    for (name, value, expected) in [
+        ("aud", json!("https://other.example"), Ok(())),
+        ("aud", json!(null), Err(Error::MissingClaim("aud"))),
+        ("aud", json!([]), Err(Error::InvalidClaim("aud"))),
+        ("iss", json!("https://other.example"), Err(Error::Issuer)),
+        ("exp", json!(NOW - 30), Err(Error::Expired)),
+        ("nbf", json!(NOW + 31), Err(Error::NotYetValid)),
+    ] {
+        let payload = with(claims(), name, value.clone());
+        assert_eq!(verdict(&bench.header(), &payload), expected, "{name} = {value}");
+    }
+    let id_header = with(bench.header(), "typ", json!("JWT"));
+    assert_eq!(verdict(&id_header, &claims()), Err(Error::WrongType));
+}
+
+#[test]
+fn a_logout_hint_may_be_old_and_for_any_client_and_nothing_else() {
+    let bench = Bench::new(Algorithm::ES256);
+    let hint = Policy::own_id_token_hint(ISSUER, &[Algorithm::ES256]).unwrap();
+    let header = with(bench.header(), "typ", json!("JWT"));
+    let verdict =
+        |token: &str| hint.verify(&bench.keys, token, Timestamp::from_secs(NOW)).map(drop);
+    let old = with(id_claims(), "exp", json!(NOW - 1_000_000));
+    for (payload, expected) in [
+        (with(old.clone(), "aud", json!("other")), Ok(())),
+        (with(old.clone(), "azp", json!("other")), Ok(())),
+        (with(old.clone(), "iss", json!("https://other.example")), Err(Error::Issuer)),
+        (with(old.clone(), "exp", json!(null)), Err(Error::MissingClaim("exp"))),
+        (with(old.clone(), "iat", json!(NOW + 31)), Err(Error::IssuedInFuture)),
+    ] {
+        assert_eq!(verdict(&bench.token(&header, &payload)), expected, "{payload}");
+    }
+    assert_eq!(verdict(&bench.token(&bench.header(), &claims())), Err(Error::WrongType));
+    let token = bench.token(&header, &old);
+    let (input, _) = token.rsplit_once('.').unwrap();
+    assert_eq!(verdict(&format!("{input}.")), Err(Error::BadSignature));
+}
+
+#[test]
 fn a_policy_with_a_hole_is_not_built() {
     let algorithms = [Algorithm::ES256];
     let hole = |result: Result<Policy<AccessToken>, Error>| result.err();
