@@ -215,3 +215,18 @@ fn cookbook_ed25519() {
     let made = key.sign(input.as_bytes()).unwrap();
     assert_eq!(URL_SAFE_NO_PAD.encode_to_string(made), signature);
 }
+
+#[test]
+fn a_private_rsa_key_whose_numbers_do_not_fit_is_refused() {
+    let Some(file) = read("ietf-jose-cookbook/jws/4_1.rsa_v15_signature.json") else { return };
+    let good = &file["input"]["key"];
+    assert!(SigningKey::from_jwk_json(good.to_string().as_bytes()).is_ok());
+    for name in ["d", "p", "q", "dp", "dq", "qi"] {
+        for other in [good["n"].clone(), "AQAB".into(), "".into(), Value::Null] {
+            let mut bad = good.clone();
+            bad[name] = other;
+            let refused = SigningKey::from_jwk_json(bad.to_string().as_bytes()).err();
+            assert!(matches!(refused, Some(Error::InvalidKey(_))), "{name}: {refused:?}");
+        }
+    }
+}

@@ -67,6 +67,9 @@ fn what_readers_disagree_about_is_refused() {
         "\"\\ud800\"",
         "\"\\udc00\"",
         "\"\\ud800\\ud800\"",
+        "\"\\ud800\\ue000\"",
+        "\"\tn\"",
+        "\"a\u{1f}t\"",
         "\"\\ud800x\"",
         "\"\\ud800\\n\"",
     ] {

@@ -23,6 +23,9 @@ pub(crate) fn read(json: &[u8]) -> Result<SigningKey, Error> {
     if members.get("kty").and_then(Value::as_text) == Some("oct") {
         return read_secret(&members);
     }
+    if members.contains("oth") {
+        return Err(Error::UnsupportedKey("an RSA key of more than two primes"));
+    }
     let public = Jwk::from_public_members(&members)?;
     public.check_permits("sign")?;
     let algorithm = public.algorithm().unwrap_or(Algorithm::RS256);
@@ -41,9 +44,6 @@ fn read_signer(members: &Members<'_>, public: &Material) -> Result<Signer, Error
     let d = secret_bytes(members, "d")?;
     match public {
         Material::Rsa { modulus, exponent } => {
-            if members.contains("oth") {
-                return Err(Error::UnsupportedKey("an RSA key of more than two primes"));
-            }
             let components = rsa::KeyPairComponents {
                 public_key: rsa::PublicKeyComponents { n: &modulus[..], e: &exponent[..] },
                 d: &d[..],

@@ -121,6 +121,9 @@ fn private_keys_that_contradict_themselves_are_refused() {
         let refused = SigningKey::from_jwk_json(ed25519(&more).as_bytes()).err();
         assert!(matches!(refused, Some(Error::InvalidKey(_))), "{more}: {refused:?}");
     }
+    let more_primes = ed25519(&format!(r#","d":"{ED25519_D}","oth":[]"#));
+    let refused = SigningKey::from_jwk_json(more_primes.as_bytes()).err();
+    assert!(matches!(refused, Some(Error::UnsupportedKey(_))));
     let may_not = ed25519(&format!(r#","d":"{ED25519_D}","key_ops":["verify"]"#));
     assert_eq!(SigningKey::from_jwk_json(may_not.as_bytes()).err(), Some(Error::WrongKeyUse));
 }

@@ -138,6 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn the_header_must_name_the_algorithm_of_the_key() {
+        let key = SigningKey::generate(Algorithm::Ed25519).unwrap();
+        for (name, expected) in [
+            ("EdDSA", Ok(b"m".to_vec())),
+            ("HS256", Err(Error::AlgorithmNotAllowed)),
+            ("none", Err(Error::AlgorithmNotAllowed)),
+        ] {
+            let header = base64url::encode(format!(r#"{{"alg":"{name}"}}"#).as_bytes());
+            let input = format!("{header}.{}", base64url::encode(b"m"));
+            let signature = base64url::encode(&key.sign(input.as_bytes()).unwrap());
+            let verdict = verify(&key.verifying_key(), &format!("{input}.{signature}"));
+            assert_eq!(verdict, expected, "{name}");
+        }
+    }
+
+    #[test]
     fn a_payload_that_no_verifier_would_read_is_not_signed() {
         let key = SigningKey::generate(Algorithm::HS256).unwrap();
         assert_eq!(sign(&key, None, &[0; MAX_BYTES]), Err(Error::TooLarge));
