@@ -1,0 +1,188 @@
+//! `cargo xtask test`: everything that a change must pass, on a machine that may be new.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::machine;
+use crate::step::{Run, Verdict, cargo, execute};
+use crate::supply;
+use crate::tally::Tally;
+use crate::tidy;
+
+const RELEASE: &str = "release build";
+
+pub(crate) fn run(only: &[String]) -> ExitCode {
+    let mut run = Run::new(only);
+    let target = match target_folder() {
+        Ok(target) => target,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    run.step("toolchain", toolchain);
+    // Once, for all platforms: the steps after it work without a network.
+    run.command("fetch", cargo(&["fetch", "--locked"]));
+    add_static_steps(&mut run);
+    // The README's own build. What it makes is what the tests below run.
+    run.command(RELEASE, cargo(&["build", "--release", "--locked"]));
+    let binary = binary(&run, &target);
+    run.tallied("cargo test", |tally| cargo_test(binary.as_deref(), tally));
+    add_interop_steps(&mut run, &target, binary.as_deref());
+    run.finish()
+}
+
+fn add_static_steps(run: &mut Run) {
+    run.command("format", cargo(&["fmt", "--all", "--check"]));
+    run.step("tidy", tidy::verdict);
+    supply::add_steps(run);
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
+    run.command("clippy", cargo(&clippy));
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    run.command("doc", doc);
+}
+
+/// Other people's clients and a real browser, each against a server of its own.
+fn add_interop_steps(run: &mut Run, target: &Path, binary: Option<&Path>) {
+    let node = "interop/node";
+    let npm = || machine::ensure(&["npm"], "npm").and_then(|_| npm_packages(node));
+    run.tallied("interop: openid-client (npm)", |tally| {
+        let Some(binary) = binary else { return no_binary() };
+        match npm() {
+            Ok(()) => execute(node_test(node, "openid_client.test.mjs", binary), tally),
+            Err(reason) => Verdict::Skipped(reason),
+        }
+    });
+    run.tallied("interop: Authlib (PyPI)", |tally| {
+        let Some(binary) = binary else { return no_binary() };
+        match python_packages("interop/python", &target.join("interop-python")) {
+            Ok(python) => execute(unittest("interop/python", &python, binary), tally),
+            Err(reason) => Verdict::Skipped(reason),
+        }
+    });
+    run.tallied("browser: Chromium", |tally| {
+        let Some(binary) = binary else { return no_binary() };
+        let chromium = machine::ensure(&["chromium", "chromium-browser"], "chromium");
+        match chromium.and_then(|chromium| npm().map(|()| chromium)) {
+            Ok(chromium) => {
+                let mut command = node_test(node, "browser.test.mjs", binary);
+                command.env("CHROMIUM", chromium);
+                execute(command, tally)
+            }
+            Err(reason) => Verdict::Skipped(reason),
+        }
+    });
+}
+
+fn toolchain() -> Verdict {
+    for (program, component) in [("cargo-fmt", "rustfmt"), ("cargo-clippy", "clippy")] {
+        if cargo(&[&program["cargo-".len()..], "--version"])
+            .output()
+            .is_ok_and(|output| output.status.success())
+        {
+            continue;
+        }
+        println!("installing the Rust component {component}");
+        let mut command = Command::new("rustup");
+        command.args(["component", "add", component]);
+        if let Verdict::Failed(reason) = execute(command, &mut Tally::default()) {
+            return Verdict::Skipped(format!("{component} is missing: {reason}"));
+        }
+    }
+    execute(cargo(&["--version", "--verbose"]), &mut Tally::default())
+}
+
+/// Unit, integration and documentation tests. Those that need the binary take the one just built.
+fn cargo_test(binary: Option<&Path>, tally: &mut Tally) -> Verdict {
+    let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    if let Some(binary) = binary {
+        command.env("COUNTERSIGN_BIN", binary);
+    }
+    execute(command, tally)
+}
+
+fn target_folder() -> Result<PathBuf, String> {
+    let mut metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
+    let output = metadata.output().map_err(|error| format!("cargo metadata: {error}"))?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    let folder = metadata["target_directory"].as_str();
+    folder.map(PathBuf::from).ok_or_else(|| "cargo metadata names no target folder".to_owned())
+}
+
+/// The release binary, unless this run tried to build it and failed.
+fn binary(run: &Run, target: &Path) -> Option<PathBuf> {
+    let binary = target.join("release/countersign");
+    let built = !run.wants(RELEASE) || run.passed(RELEASE);
+    (built && binary.is_file()).then_some(binary)
+}
+
+fn no_binary() -> Verdict {
+    Verdict::Skipped("there is no release build of countersign".to_owned())
+}
+
+/// Installs exactly what the lock file names, unless that was done before.
+fn npm_packages(folder: &str) -> Result<(), String> {
+    let lock = Path::new(folder).join("package-lock.json");
+    let installed = Path::new(folder).join("node_modules/.package-lock.json");
+    if is_newer(&installed, &lock) {
+        return Ok(());
+    }
+    println!("installing the npm packages of {folder}");
+    let mut command = Command::new("npm");
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+    reason(execute(command, &mut Tally::default()))
+}
+
+fn node_test(folder: &str, file: &str, binary: &Path) -> Command {
+    let mut command = Command::new("node");
+    command.args(["--test", "--test-reporter=spec", file]).current_dir(folder);
+    command.env("COUNTERSIGN_BIN", binary);
+    command
+}
+
+/// Makes a virtual environment with the pinned packages, and gives its interpreter.
+fn python_packages(folder: &str, environment: &Path) -> Result<PathBuf, String> {
+    let python = environment.join("bin/python");
+    let requirements = Path::new(folder).join("requirements.txt");
+    let done = environment.join("installed");
+    if is_newer(&done, &requirements) {
+        return Ok(python);
+    }
+    let base = machine::ensure(&["python3"], "python3")?;
+    println!("installing the Python packages of {folder} in {}", environment.display());
+    let make = || {
+        let mut command = Command::new(&base);
+        command.args(["-m", "venv", "--clear"]).arg(environment);
+        reason(execute(command, &mut Tally::default()))
+    };
+    // Debian ships the module apart from the interpreter.
+    make().or_else(|_| machine::install("python3-venv").and_then(|()| make()))?;
+    let mut command = Command::new(&python);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    command.args(["--no-deps", "-r"]).arg(&requirements);
+    reason(execute(command, &mut Tally::default()))?;
+    std::fs::write(&done, "").map_err(|error| error.to_string())?;
+    Ok(python)
+}
+
+fn unittest(folder: &str, python: &Path, binary: &Path) -> Command {
+    // unittest closes on standard error, which is not counted; so the two become one.
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" -B -m unittest -v 2>&1"]).arg(python).current_dir(folder);
+    command.env("COUNTERSIGN_BIN", binary);
+    command
+}
+
+fn is_newer(file: &Path, than: &Path) -> bool {
+    let time = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    matches!((time(file), time(than)), (Some(file), Some(than)) if file >= than)
+}
+
+fn reason(verdict: Verdict) -> Result<(), String> {
+    match verdict {
+        Verdict::Passed => Ok(()),
+        Verdict::Failed(reason) | Verdict::Skipped(reason) => Err(reason),
+    }
+}
