@@ -1,1 +1,25 @@
-//! countersign-store
+//! Keeps the facts and commits the changes, atomically.
+//!
+//! [`Store`] is narrow on purpose: its steps are whole atomic operations of the protocol (redeem
+//! a code once, rotate a grant, end every grant of a person), never rows. A step runs the pure
+//! rule of `countersign-protocol` inside the transaction that commits its outcome.
+//!
+//! | room | subject |
+//! |---|---|
+//! | `store` | the trait, and what goes in and out of its steps |
+//! | [`uncommitted`] | an outcome that is decided but not yet durable |
+//! | [`sqlite`] | one file, one writer thread with group commit, readers beside it |
+//! | [`contract`] | the tests that every backend has to pass |
+
+pub mod contract;
+mod error;
+pub mod sqlite;
+mod store;
+pub mod uncommitted;
+
+pub use error::StoreError;
+pub use store::{
+    Answer, AuditEntry, CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, NewGrant,
+    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store,
+};
+pub use uncommitted::Uncommitted;

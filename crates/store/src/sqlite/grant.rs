@@ -1,0 +1,288 @@
+//! Grants, their rotation and their end, and what a person agreed to.
+
+use countersign_protocol::Timestamp;
+use countersign_protocol::authorization_code::{self, Presented};
+use countersign_protocol::grant::{EndReason, Grant, GrantId};
+use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::refresh_family::{self, Refusal};
+use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::scope::Scope;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, Result, Row, params, params_from_iter};
+
+use super::column::{Count, Id, Json, Millis, unreadable};
+use super::{audit, revocation};
+use crate::store::{
+    CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, RotationOutcome, RotationRequest,
+};
+
+const COLUMNS: &str = "SELECT id, subject, client_id, scope, audience, auth_time, amr, session_id,
+    sender, generation, rotated_at, created_at, idle_expires_at, expires_at, ended_at,
+    ended_reason, pending FROM grants";
+
+fn read(row: &Row<'_>) -> Result<Grant> {
+    let time = |at| row.get(at).map(|Millis(time)| time);
+    let ended: Option<Millis> = row.get(14)?;
+    let reason: Option<String> = row.get(15)?;
+    let pending: Option<Json<_>> = row.get(16)?;
+    let scope: String = row.get(3)?;
+    let (Id(id), Json(audience), Json(amr)) = (row.get(0)?, row.get(4)?, row.get(6)?);
+    let (Json(sender), Count(generation)) = (row.get(8)?, row.get(9)?);
+    Ok(Grant {
+        id,
+        subject: row.get(1)?,
+        client_id: row.get(2)?,
+        scope: Scope::parse(&scope).map_err(|_| unreadable("a stored scope"))?,
+        audience,
+        auth_time: time(5)?,
+        amr,
+        session_id: row.get(7)?,
+        sender,
+        generation,
+        rotated_at: time(10)?,
+        created_at: time(11)?,
+        idle_expires_at: time(12)?,
+        expires_at: time(13)?,
+        ended: match (ended, reason) {
+            (Some(Millis(at)), Some(reason)) => Some((at, read_reason(&reason)?)),
+            _ => None,
+        },
+        pending: pending.map(|Json(pending)| pending),
+    })
+}
+
+fn read_reason(word: &str) -> Result<EndReason> {
+    serde_json::from_value(word.into()).map_err(|_| unreadable("the reason of an ended grant"))
+}
+
+pub(super) fn find(connection: &Connection, id: GrantId) -> Result<Option<Grant>> {
+    connection
+        .prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?
+        .query_row([Id(id)], read)
+        .optional()
+}
+
+pub(super) fn select(
+    connection: &Connection,
+    selector: &GrantSelector,
+    limit: usize,
+) -> Result<Vec<Grant>> {
+    let (condition, value) = condition(selector);
+    let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
+    connection
+        .prepare_cached(&format!("{COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?2"))?
+        .query_map(params_from_iter([value, limit]), read)?
+        .collect()
+}
+
+/// The condition on `?1` that picks the selected rows.
+fn condition(selector: &GrantSelector) -> (&'static str, Value) {
+    match selector {
+        GrantSelector::All => ("?1 IS NULL", Value::Null),
+        GrantSelector::One(id) => ("id = ?1", Value::Blob(id.as_bytes().to_vec())),
+        GrantSelector::Subject(subject) => ("subject = ?1", Value::Text(subject.clone())),
+        GrantSelector::Client(client_id) => ("client_id = ?1", Value::Text(client_id.clone())),
+        GrantSelector::Session(id) => ("session_id = ?1", Value::Text(id.clone())),
+    }
+}
+
+pub(super) fn begin(connection: &Connection, grant: &Grant) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO grants (id, subject, client_id, scope, audience, auth_time, amr,
+                 session_id, sender, generation, rotated_at, created_at, idle_expires_at,
+                 expires_at, pending)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        )?
+        .execute(params![
+            Id(grant.id),
+            grant.subject,
+            grant.client_id,
+            grant.scope.to_string(),
+            Json(&grant.audience),
+            Millis(grant.auth_time),
+            Json(&grant.amr),
+            grant.session_id,
+            Json(&grant.sender),
+            Count(grant.generation),
+            Millis(grant.rotated_at),
+            Millis(grant.created_at),
+            Millis(grant.idle_expires_at),
+            Millis(grant.expires_at),
+            grant.pending.as_ref().map(Json),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn redeem_code(
+    connection: &Connection,
+    id: GrantId,
+    presented: &Presented,
+    lifetimes: &Lifetimes,
+    now: Timestamp,
+) -> Result<CodeOutcome> {
+    let grant = find(connection, id)?;
+    let verdict = authorization_code::redeem(grant.as_ref(), presented, lifetimes, now);
+    match (verdict, grant) {
+        (authorization_code::Verdict::Redeem(redeemed), before) => {
+            connection
+                .prepare_cached(
+                    "UPDATE grants SET sender = ?2, generation = ?3, rotated_at = ?4,
+                         idle_expires_at = ?5, expires_at = ?6, pending = NULL WHERE id = ?1",
+                )?
+                .execute((
+                    Id(id),
+                    Json(&redeemed.sender),
+                    Count(redeemed.generation),
+                    Millis(redeemed.rotated_at),
+                    Millis(redeemed.idle_expires_at),
+                    Millis(redeemed.expires_at),
+                ))?;
+            let nonce = before.and_then(|grant| grant.pending).and_then(|pending| pending.nonce);
+            Ok(CodeOutcome::Redeemed { grant: redeemed, nonce })
+        }
+        (authorization_code::Verdict::End(reason), Some(grant)) => {
+            end(connection, &grant, reason, Moment::new(now, lifetimes))?;
+            audit::note(connection, now, reason.as_str(), &grant)?;
+            Ok(CodeOutcome::Refused(countersign_protocol::OAuthError::new(
+                countersign_protocol::ErrorCode::InvalidGrant,
+                "the code was used before; everything issued from it has been revoked",
+            )))
+        }
+        (authorization_code::Verdict::End(_), None) => Err(unreadable("a grant")),
+        (authorization_code::Verdict::Refuse(error), _) => Ok(CodeOutcome::Refused(error)),
+    }
+}
+
+pub(super) fn rotate(
+    connection: &Connection,
+    request: &RotationRequest,
+    moment: Moment,
+) -> Result<RotationOutcome> {
+    let RotationRequest { grant: id, presented, settings } = request;
+    let Some(grant) = find(connection, *id)? else {
+        return Ok(RotationOutcome::Refused(Refusal::Unknown));
+    };
+    match refresh_family::redeem(Some(&grant), presented, settings, moment.now) {
+        refresh_family::Verdict::Rotate(next) => {
+            connection
+                .prepare_cached(
+                    "UPDATE grants SET generation = ?2, rotated_at = ?3, idle_expires_at = ?4
+                     WHERE id = ?1",
+                )?
+                .execute((
+                    Id(*id),
+                    Count(next.generation),
+                    Millis(next.rotated_at),
+                    Millis(next.idle_expires_at),
+                ))?;
+            Ok(RotationOutcome::Rotated(next))
+        }
+        refresh_family::Verdict::Retry => Ok(RotationOutcome::Retried(Box::new(grant))),
+        refresh_family::Verdict::End(reason) => {
+            end(connection, &grant, reason, moment)?;
+            audit::note(connection, moment.now, reason.as_str(), &grant)?;
+            Ok(RotationOutcome::Reused(Box::new(grant)))
+        }
+        refresh_family::Verdict::Refuse(refusal) => {
+            if refusal == Refusal::AheadOfRecord {
+                audit::note(connection, moment.now, "refresh_ahead_of_record", &grant)?;
+            }
+            Ok(RotationOutcome::Refused(refusal))
+        }
+    }
+}
+
+/// Ends the selected grants that have not ended, and publishes each.
+pub(super) fn end_selected(
+    connection: &Connection,
+    selector: &GrantSelector,
+    reason: EndReason,
+    moment: Moment,
+) -> Result<EndedGrants> {
+    let (condition, value) = condition(selector);
+    let found: Vec<Grant> = connection
+        .prepare_cached(&format!("{COLUMNS} WHERE {condition} AND ended_at IS NULL ORDER BY id"))?
+        .query_map([value], read)?
+        .collect::<Result<_>>()?;
+    let keep_offline = matches!(selector, GrantSelector::Session(_));
+    let mut ended = EndedGrants::new();
+    for grant in found {
+        if keep_offline && grant.is_offline() {
+            continue;
+        }
+        end(connection, &grant, reason, moment)?;
+        ended.push(grant.id);
+        if let GrantSelector::One(_) = selector {
+            forget_consent(connection, &grant)?;
+        }
+    }
+    Ok(ended)
+}
+
+fn end(connection: &Connection, grant: &Grant, reason: EndReason, moment: Moment) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE grants SET ended_at = ?2, ended_reason = ?3, pending = NULL WHERE id = ?1",
+        )?
+        .execute((Id(grant.id), Millis(moment.now), reason.as_str()))?;
+    let horizon = moment.revocation_horizon;
+    revocation::add(connection, RevokedKind::Grant, &grant.id.to_string(), horizon)?;
+    Ok(())
+}
+
+pub(super) fn consent(connection: &Connection, subject: &str, client_id: &str) -> Result<Consent> {
+    let found = connection
+        .prepare_cached(
+            "SELECT scope, audience FROM consent WHERE subject = ?1 AND client_id = ?2",
+        )?
+        .query_row((subject, client_id), |row| {
+            let scope: String = row.get(0)?;
+            let Json(audience) = row.get(1)?;
+            let scope = Scope::parse(&scope).map_err(|_| unreadable("a stored scope"))?;
+            Ok(Consent { scope, audience })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Adds what was agreed to now to what was agreed to before.
+pub(super) fn remember_consent(connection: &Connection, grant: &Grant) -> Result<()> {
+    let mut known = consent(connection, &grant.subject, &grant.client_id)?;
+    let both = format!("{} {}", known.scope, grant.scope);
+    for resource in &grant.audience {
+        if !known.audience.contains(resource) {
+            known.audience.push(resource.clone());
+        }
+    }
+    let scope = Scope::parse(&both).map_err(|_| unreadable("a stored scope"))?;
+    connection
+        .prepare_cached(
+            "INSERT INTO consent (subject, client_id, scope, audience) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (subject, client_id)
+             DO UPDATE SET scope = excluded.scope, audience = excluded.audience",
+        )?
+        .execute((&grant.subject, &grant.client_id, scope.to_string(), Json(&known.audience)))?;
+    Ok(())
+}
+
+fn forget_consent(connection: &Connection, grant: &Grant) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM consent WHERE subject = ?1 AND client_id = ?2")?
+        .execute((&grant.subject, &grant.client_id))?;
+    Ok(())
+}
+
+/// Deletes the grants of which nothing can be alive any more.
+pub(super) fn sweep(
+    connection: &Connection,
+    lifetimes: &Lifetimes,
+    now: Timestamp,
+) -> Result<usize> {
+    let margin = lifetimes.revocation_horizon(now).since(now);
+    connection
+        .prepare_cached(
+            "DELETE FROM grants WHERE expires_at < ?1 OR idle_expires_at < ?1 OR ended_at < ?1",
+        )?
+        .execute([Millis(now.minus(margin))])
+}

@@ -1,0 +1,50 @@
+//! The schema, one step at a time, each in a transaction of its own.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::open::explain;
+use crate::error::StoreError;
+
+/// Marks the file as ours: "CtSn".
+const APPLICATION_ID: i32 = 0x4374_536e;
+
+/// What has been done to the schema since the beginning. Only ever added to: the position in the
+/// list is the version.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+
+/// Brings the schema up to date.
+pub(super) fn run(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let version = pragma("user_version").map_err(|error| explain(&error, path))?;
+    let owner = pragma("application_id").map_err(|error| explain(&error, path))?;
+    let tables: i32 = connection
+        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
+        .map_err(|error| explain(&error, path))?;
+    if owner != APPLICATION_ID && (tables > 0 || version != 0) {
+        return Err(StoreError::NotOurs { path: path.display().to_string() });
+    }
+    let known = u32::try_from(MIGRATIONS.len()).expect("there are few migrations");
+    let found = u32::try_from(version).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(StoreError::Newer { path: path.display().to_string(), found, known });
+    }
+    for (migration, to) in MIGRATIONS.iter().zip(1..).skip(found as usize) {
+        step(connection, migration, to).map_err(|error| explain(&error, path))?;
+    }
+    Ok(())
+}
+
+fn step(connection: &Connection, migration: &str, to: u32) -> rusqlite::Result<()> {
+    let transaction =
+        rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    let now: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if now < to {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", to)?;
+    }
+    transaction.commit()
+}

@@ -1,0 +1,101 @@
+//! The store's position, told to those who follow it, whichever process moved it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::column::{Count, failed};
+use super::open;
+use crate::error::StoreError;
+use crate::store::Position;
+
+/// How soon a change by another process is noticed. The look costs a microsecond.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Reads the position in one query.
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Position> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'revocation'), 0),
+                    (SELECT version FROM catalogue)",
+        )?
+        .query_row([], |row| {
+            let Count(revocation) = row.get(0)?;
+            let Count(catalogue) = row.get(1)?;
+            Ok(Position { revocation, catalogue })
+        })
+}
+
+/// Tells a new position, if it is one. Never goes back: the writer and the follower may read in
+/// one order and tell in the other.
+pub(super) fn tell(sender: &watch::Sender<Position>, read: Position) {
+    sender.send_if_modified(|known| {
+        let newest = Position {
+            revocation: known.revocation.max(read.revocation),
+            catalogue: known.catalogue.max(read.catalogue),
+        };
+        let moved = newest != *known;
+        *known = newest;
+        moved
+    });
+}
+
+/// Watches the file for commits of other processes.
+#[derive(Debug)]
+pub(super) struct Follower {
+    sender: Arc<watch::Sender<Position>>,
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Follower {
+    pub(super) fn start(
+        path: &Path,
+        sender: Arc<watch::Sender<Position>>,
+    ) -> Result<Self, StoreError> {
+        let connection = open::open_reader(path).map_err(failed)?;
+        let (stop, stopped) = mpsc::channel();
+        let told = Arc::clone(&sender);
+        let thread = std::thread::Builder::new()
+            .name("store-follower".into())
+            .spawn(move || follow(&connection, &told, &stopped))
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(Self { sender, stop: Some(stop), thread: Some(thread) })
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Position> {
+        self.sender.subscribe()
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn follow(connection: &Connection, sender: &watch::Sender<Position>, stopped: &mpsc::Receiver<()>) {
+    let mut seen = -1;
+    while stopped.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let looked = connection.pragma_query_value(None, "data_version", |row| row.get(0));
+        let moved = looked.and_then(|version: i64| {
+            if version != seen {
+                seen = version;
+                tell(sender, read(connection)?);
+            }
+            Ok(())
+        });
+        if let Err(error) = moved {
+            tracing::warn!(%error, "the database can't be watched for changes");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Sign-in sessions.
+
+use countersign_protocol::Timestamp;
+use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::session::Session;
+use rusqlite::{Connection, OptionalExtension as _, Result, Row};
+
+use super::column::Millis;
+
+const COLUMNS: &str =
+    "SELECT secret_hash, id, subject, auth_time, last_seen_at, user_agent FROM session";
+
+fn read(row: &Row<'_>) -> Result<Session> {
+    let (Millis(auth_time), Millis(last_seen_at)) = (row.get(3)?, row.get(4)?);
+    Ok(Session {
+        secret_hash: row.get(0)?,
+        id: row.get(1)?,
+        subject: row.get(2)?,
+        auth_time,
+        last_seen_at,
+        user_agent: row.get(5)?,
+    })
+}
+
+pub(super) fn find(connection: &Connection, secret_hash: &[u8; 32]) -> Result<Option<Session>> {
+    connection
+        .prepare_cached(&format!("{COLUMNS} WHERE secret_hash = ?1"))?
+        .query_row([secret_hash], read)
+        .optional()
+}
+
+pub(super) fn of(connection: &Connection, subject: &str) -> Result<Vec<Session>> {
+    connection
+        .prepare_cached(&format!("{COLUMNS} WHERE subject = ?1 ORDER BY auth_time DESC LIMIT 100"))?
+        .query_map([subject], read)?
+        .collect()
+}
+
+pub(super) fn begin(connection: &Connection, session: &Session) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO session (secret_hash, id, subject, auth_time, last_seen_at, user_agent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            session.secret_hash,
+            &session.id,
+            &session.subject,
+            Millis(session.auth_time),
+            Millis(session.last_seen_at),
+            &session.user_agent,
+        ))?;
+    Ok(())
+}
+
+pub(super) fn touch(connection: &Connection, hash: &[u8; 32], now: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE session SET last_seen_at = ?2 WHERE secret_hash = ?1")?
+        .execute((hash, Millis(now)))?;
+    Ok(())
+}
+
+pub(super) fn end(connection: &Connection, secret_hash: &[u8; 32]) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM session WHERE secret_hash = ?1")?
+        .execute([secret_hash])?;
+    Ok(())
+}
+
+pub(super) fn end_all_of(connection: &Connection, subject: &str) -> Result<()> {
+    connection.prepare_cached("DELETE FROM session WHERE subject = ?1")?.execute([subject])?;
+    Ok(())
+}
+
+pub(super) fn sweep(
+    connection: &Connection,
+    lifetimes: &Lifetimes,
+    now: Timestamp,
+) -> Result<usize> {
+    connection
+        .prepare_cached("DELETE FROM session WHERE auth_time < ?1 OR last_seen_at < ?2")?
+        .execute((
+            Millis(now.minus(lifetimes.session_absolute)),
+            Millis(now.minus(lifetimes.session_idle)),
+        ))
+}

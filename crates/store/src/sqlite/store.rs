@@ -1,0 +1,228 @@
+//! [`Store`] for SQLite: each method names the step and where it runs.
+
+use countersign_protocol::Timestamp;
+use countersign_protocol::account::Account;
+use countersign_protocol::authorization_code;
+use countersign_protocol::client::Client;
+use countersign_protocol::grant::{EndReason, Grant, GrantId};
+use countersign_protocol::keyring::SealedKey;
+use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::revocation::{Revocation, RevokedKind};
+use countersign_protocol::session::Session;
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use super::{SqliteStore, account, audit, client, grant, keyring, revocation, session};
+use crate::store::{
+    Answer, AuditEntry, CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, NewGrant,
+    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store,
+};
+use crate::uncommitted::Uncommitted;
+
+impl SqliteStore {
+    fn read<'a, T: Send + 'a>(
+        &'a self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'a,
+    ) -> Answer<'a, T> {
+        Box::pin(async move { self.readers.read(query) })
+    }
+
+    fn commit<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<'_, T> {
+        Box::pin(self.writer.commit(step))
+    }
+}
+
+impl Store for SqliteStore {
+    fn position(&self) -> watch::Receiver<Position> {
+        self.watch()
+    }
+
+    fn client<'a>(&'a self, client_id: &'a str) -> Answer<'a, Option<Client>> {
+        self.read(move |connection| client::find(connection, client_id))
+    }
+
+    fn clients(&self) -> Answer<'_, Vec<Client>> {
+        self.read(client::all)
+    }
+
+    fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, EndedGrants> {
+        self.commit(move |connection| {
+            client::put(connection, &client)?;
+            if !client.disabled {
+                return Ok(EndedGrants::new());
+            }
+            let selector = GrantSelector::Client(client.client_id);
+            grant::end_selected(connection, &selector, EndReason::Disabled, moment)
+        })
+    }
+
+    fn account<'a>(&'a self, subject: &'a str) -> Answer<'a, Option<Account>> {
+        self.read(move |connection| account::find(connection, subject))
+    }
+
+    fn account_named<'a>(&'a self, username: &'a str) -> Answer<'a, Option<Account>> {
+        self.read(move |connection| account::named(connection, username))
+    }
+
+    fn accounts(&self) -> Answer<'_, Vec<Account>> {
+        self.read(account::all)
+    }
+
+    fn put_account(&self, new: Account, moment: Moment) -> Answer<'_, EndedGrants> {
+        self.commit(move |connection| {
+            let before = account::find(connection, &new.subject)?;
+            account::put(connection, &new)?;
+            let reason = if new.disabled {
+                EndReason::Disabled
+            } else if before.is_some_and(|before| before.password_hash != new.password_hash) {
+                EndReason::PasswordChanged
+            } else {
+                return Ok(EndedGrants::new());
+            };
+            end_everything(connection, new.subject, reason, moment)
+        })
+    }
+
+    fn grant(&self, id: GrantId) -> Answer<'_, Option<Grant>> {
+        self.read(move |connection| grant::find(connection, id))
+    }
+
+    fn grants(&self, selector: GrantSelector, limit: usize) -> Answer<'_, Vec<Grant>> {
+        self.read(move |connection| grant::select(connection, &selector, limit))
+    }
+
+    fn consent<'a>(&'a self, subject: &'a str, client_id: &'a str) -> Answer<'a, Consent> {
+        self.read(move |connection| grant::consent(connection, subject, client_id))
+    }
+
+    fn begin_grant(&self, new: NewGrant) -> Answer<'_, ()> {
+        self.commit(move |connection| {
+            grant::begin(connection, &new.grant)?;
+            if new.remember {
+                grant::remember_consent(connection, &new.grant)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn redeem_code(
+        &self,
+        id: GrantId,
+        presented: authorization_code::Presented,
+        lifetimes: Lifetimes,
+        now: Timestamp,
+    ) -> Answer<'_, Uncommitted<CodeOutcome>> {
+        Box::pin(self.writer.decide(move |connection| {
+            grant::redeem_code(connection, id, &presented, &lifetimes, now)
+        }))
+    }
+
+    fn rotate(
+        &self,
+        request: RotationRequest,
+        moment: Moment,
+    ) -> Answer<'_, Uncommitted<RotationOutcome>> {
+        Box::pin(self.writer.decide(move |connection| grant::rotate(connection, &request, moment)))
+    }
+
+    fn end_grants(
+        &self,
+        selector: GrantSelector,
+        reason: EndReason,
+        moment: Moment,
+    ) -> Answer<'_, EndedGrants> {
+        self.commit(move |connection| grant::end_selected(connection, &selector, reason, moment))
+    }
+
+    fn revoke_token(&self, token_id: String, expires_at: Timestamp) -> Answer<'_, u64> {
+        self.commit(move |connection| {
+            revocation::add(connection, RevokedKind::Token, &token_id, expires_at)
+        })
+    }
+
+    fn revocations_after(&self, seq: u64, limit: usize) -> Answer<'_, Option<Vec<Revocation>>> {
+        self.read(move |connection| revocation::after(connection, seq, limit))
+    }
+
+    fn snapshot(&self, now: Timestamp) -> Answer<'_, Snapshot> {
+        self.read(move |connection| revocation::snapshot(connection, now))
+    }
+
+    fn begin_session(&self, session: Session) -> Answer<'_, ()> {
+        self.commit(move |connection| session::begin(connection, &session))
+    }
+
+    fn session(&self, secret_hash: [u8; 32]) -> Answer<'_, Option<Session>> {
+        self.read(move |connection| session::find(connection, &secret_hash))
+    }
+
+    fn sessions_of<'a>(&'a self, subject: &'a str) -> Answer<'a, Vec<Session>> {
+        self.read(move |connection| session::of(connection, subject))
+    }
+
+    fn touch_session(&self, secret_hash: [u8; 32], now: Timestamp) -> Answer<'_, ()> {
+        self.commit(move |connection| session::touch(connection, &secret_hash, now))
+    }
+
+    fn end_session(&self, secret_hash: [u8; 32]) -> Answer<'_, ()> {
+        self.commit(move |connection| session::end(connection, &secret_hash))
+    }
+
+    fn end_everything_of<'a>(
+        &'a self,
+        subject: &'a str,
+        reason: EndReason,
+        moment: Moment,
+    ) -> Answer<'a, EndedGrants> {
+        let subject = subject.to_owned();
+        self.commit(move |connection| end_everything(connection, subject, reason, moment))
+    }
+
+    fn signing_keys(&self) -> Answer<'_, Vec<SealedKey>> {
+        self.read(keyring::signing_keys)
+    }
+
+    fn add_signing_key(&self, key: SealedKey) -> Answer<'_, bool> {
+        self.commit(move |connection| keyring::add_signing_key(connection, &key))
+    }
+
+    fn secrets<'a>(&'a self, purpose: &'a str) -> Answer<'a, Vec<SealedSecret>> {
+        self.read(move |connection| keyring::secrets(connection, purpose))
+    }
+
+    fn add_first_secret<'a>(
+        &'a self,
+        purpose: &'a str,
+        sealed: Vec<u8>,
+        now: Timestamp,
+    ) -> Answer<'a, bool> {
+        let purpose = purpose.to_owned();
+        self.commit(move |connection| keyring::add_first_secret(connection, &purpose, &sealed, now))
+    }
+
+    fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>> {
+        self.read(move |connection| audit::newest(connection, limit))
+    }
+
+    fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Answer<'_, usize> {
+        self.commit(move |connection| {
+            Ok(grant::sweep(connection, &lifetimes, now)?
+                + session::sweep(connection, &lifetimes, now)?
+                + revocation::sweep(connection, now)?
+                + audit::sweep(connection)?)
+        })
+    }
+}
+
+fn end_everything(
+    connection: &Connection,
+    subject: String,
+    reason: EndReason,
+    moment: Moment,
+) -> rusqlite::Result<EndedGrants> {
+    session::end_all_of(connection, &subject)?;
+    grant::end_selected(connection, &GrantSelector::Subject(subject), reason, moment)
+}

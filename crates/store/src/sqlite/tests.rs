@@ -1,0 +1,1 @@
+//! Opening and refusing files, and what only this backend promises.

@@ -1,0 +1,259 @@
+//! The trait, and what goes in and out of its steps.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use countersign_protocol::Timestamp;
+use countersign_protocol::account::Account;
+use countersign_protocol::authorization_code;
+use countersign_protocol::client::Client;
+use countersign_protocol::error::OAuthError;
+use countersign_protocol::grant::{EndReason, Grant, GrantId};
+use countersign_protocol::keyring::SealedKey;
+use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::refresh_family;
+use countersign_protocol::revocation::Revocation;
+use countersign_protocol::scope::Scope;
+use countersign_protocol::session::Session;
+use tokio::sync::watch;
+
+use crate::error::StoreError;
+use crate::uncommitted::Uncommitted;
+
+/// What a store answers, when it has.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// How far the store has come, for those who follow it. It moves for the changes of this
+/// process and of every other that writes to the same store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The newest revocation's place in the total order; 0 before the first.
+    pub revocation: u64,
+    /// Counts changes of clients and signing keys.
+    pub catalogue: u64,
+}
+
+/// When a step happens, and how long the revocations that it causes have to live.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Now.
+    pub now: Timestamp,
+    /// When the last token that is alive now has expired everywhere.
+    pub revocation_horizon: Timestamp,
+}
+
+impl Moment {
+    /// The moment `now` under these lifetimes.
+    #[must_use]
+    pub fn new(now: Timestamp, lifetimes: &Lifetimes) -> Self {
+        Self { now, revocation_horizon: lifetimes.revocation_horizon(now) }
+    }
+}
+
+/// A grant that begins, and whether the user wants to be asked again.
+#[derive(Clone, Debug)]
+pub struct NewGrant {
+    /// The grant, at generation 0.
+    pub grant: Grant,
+    /// Whether the consent is to be remembered for the client.
+    pub remember: bool,
+}
+
+/// What a user agreed to for a client, taken together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// The scope.
+    pub scope: Scope,
+    /// The resources.
+    pub audience: Vec<String>,
+}
+
+/// How the redemption of a code went.
+#[derive(Clone, Debug)]
+pub enum CodeOutcome {
+    /// It was good. The grant is as it is now; the nonce is for the id token.
+    Redeemed {
+        /// The grant at generation 1.
+        grant: Box<Grant>,
+        /// `nonce` of the authorization request.
+        nonce: Option<String>,
+    },
+    /// It was not, and if it was a replay, the grant has been ended.
+    Refused(OAuthError),
+}
+
+/// A refresh token whose MAC is good, and the numbers of the rule.
+#[derive(Clone, Debug)]
+pub struct RotationRequest {
+    /// The grant that the token names.
+    pub grant: GrantId,
+    /// What the client presented.
+    pub presented: refresh_family::Presented,
+    /// The rule's numbers.
+    pub settings: refresh_family::Settings,
+}
+
+/// How a rotation went.
+#[derive(Clone, Debug)]
+pub enum RotationOutcome {
+    /// The grant is at a new generation.
+    Rotated(Box<Grant>),
+    /// The newest generation is answered again.
+    Retried(Box<Grant>),
+    /// A token was used again: the grant has been ended.
+    Reused(Box<Grant>),
+    /// Nothing changed.
+    Refused(refresh_family::Refusal),
+}
+
+/// Which grants a step is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantSelector {
+    /// Every grant.
+    All,
+    /// One grant.
+    One(GrantId),
+    /// The grants of a person.
+    Subject(String),
+    /// The grants of a client.
+    Client(String),
+    /// The grants of a sign-in session, without those that outlive it (`offline_access`).
+    Session(String),
+}
+
+/// The grants that a step ended.
+pub type EndedGrants = Vec<GrantId>;
+
+/// A secret as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedSecret {
+    /// Its number, which tokens carry.
+    pub id: u32,
+    /// Sealed for its purpose.
+    pub sealed: Vec<u8>,
+}
+
+/// All live revocations at a place of the total order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Snapshot {
+    /// The place.
+    pub seq: u64,
+    /// The events up to it that can still hit a token.
+    pub events: Vec<Revocation>,
+}
+
+/// Something that an operator should be able to read up later.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct AuditEntry {
+    /// When, in milliseconds since the epoch.
+    pub at_ms: u64,
+    /// What: `refresh_reuse`, `code_replay`, `refresh_ahead_of_record`.
+    pub event: String,
+    /// Whom it concerns.
+    pub subject: String,
+    /// Through which client.
+    pub client_id: String,
+    /// Under which grant.
+    pub grant_id: String,
+}
+
+/// A durable store. Each method that changes something is one atomic step, and is answered only
+/// when it is durable; those that answer [`Uncommitted`] let the caller prepare meanwhile.
+pub trait Store: Send + Sync + 'static {
+    /// Follows the store's position.
+    fn position(&self) -> watch::Receiver<Position>;
+
+    /// A client by its id.
+    fn client<'a>(&'a self, client_id: &'a str) -> Answer<'a, Option<Client>>;
+    /// All clients, by id.
+    fn clients(&self) -> Answer<'_, Vec<Client>>;
+    /// Adds a client or brings it up to date. Disabling one ends its grants.
+    fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, EndedGrants>;
+
+    /// An account by its subject.
+    fn account<'a>(&'a self, subject: &'a str) -> Answer<'a, Option<Account>>;
+    /// An account by its canonical user name.
+    fn account_named<'a>(&'a self, username: &'a str) -> Answer<'a, Option<Account>>;
+    /// All accounts, by user name.
+    fn accounts(&self) -> Answer<'_, Vec<Account>>;
+    /// Adds an account or brings it up to date. A changed password or disabling it ends its
+    /// grants and sessions.
+    fn put_account(&self, account: Account, moment: Moment) -> Answer<'_, EndedGrants>;
+
+    /// A grant by its id.
+    fn grant(&self, id: GrantId) -> Answer<'_, Option<Grant>>;
+    /// Grants, newest first, at most `limit`.
+    fn grants(&self, selector: GrantSelector, limit: usize) -> Answer<'_, Vec<Grant>>;
+    /// What a user agreed to for a client.
+    fn consent<'a>(&'a self, subject: &'a str, client_id: &'a str) -> Answer<'a, Consent>;
+    /// Begins a grant, and remembers the consent if that is wanted.
+    fn begin_grant(&self, new: NewGrant) -> Answer<'_, ()>;
+    /// Redeems an authorization code, once.
+    fn redeem_code(
+        &self,
+        id: GrantId,
+        presented: authorization_code::Presented,
+        lifetimes: Lifetimes,
+        now: Timestamp,
+    ) -> Answer<'_, Uncommitted<CodeOutcome>>;
+    /// Rotates a refresh token by the rule of [`refresh_family`].
+    fn rotate(
+        &self,
+        request: RotationRequest,
+        moment: Moment,
+    ) -> Answer<'_, Uncommitted<RotationOutcome>>;
+
+    /// Ends grants before their time and publishes it. Grants that have ended are not ended
+    /// again. A person's remembered consent for the client of a single grant goes with it.
+    fn end_grants(
+        &self,
+        selector: GrantSelector,
+        reason: EndReason,
+        moment: Moment,
+    ) -> Answer<'_, EndedGrants>;
+    /// Revokes one access token until `expires_at`. Answers its place in the order.
+    fn revoke_token(&self, token_id: String, expires_at: Timestamp) -> Answer<'_, u64>;
+    /// The revocations after a place, in order, at most `limit`. `None` when some of them have
+    /// been forgotten, or the place is ahead of the store.
+    fn revocations_after(&self, seq: u64, limit: usize) -> Answer<'_, Option<Vec<Revocation>>>;
+    /// All revocations that can still hit a token.
+    fn snapshot(&self, now: Timestamp) -> Answer<'_, Snapshot>;
+
+    /// Begins a sign-in session.
+    fn begin_session(&self, session: Session) -> Answer<'_, ()>;
+    /// A session by the hash of its secret.
+    fn session(&self, secret_hash: [u8; 32]) -> Answer<'_, Option<Session>>;
+    /// The sessions of a person, newest first.
+    fn sessions_of<'a>(&'a self, subject: &'a str) -> Answer<'a, Vec<Session>>;
+    /// Notes that a session was used.
+    fn touch_session(&self, secret_hash: [u8; 32], now: Timestamp) -> Answer<'_, ()>;
+    /// Ends a session.
+    fn end_session(&self, secret_hash: [u8; 32]) -> Answer<'_, ()>;
+    /// Ends every session and every grant of a person.
+    fn end_everything_of<'a>(
+        &'a self,
+        subject: &'a str,
+        reason: EndReason,
+        moment: Moment,
+    ) -> Answer<'a, EndedGrants>;
+
+    /// All signing keys.
+    fn signing_keys(&self) -> Answer<'_, Vec<SealedKey>>;
+    /// Adds a signing key unless there is one of its algorithm, so that two servers that start
+    /// at once agree. Answers whether it was added.
+    fn add_signing_key(&self, key: SealedKey) -> Answer<'_, bool>;
+    /// The secrets of a purpose, newest first.
+    fn secrets<'a>(&'a self, purpose: &'a str) -> Answer<'a, Vec<SealedSecret>>;
+    /// Adds the first secret of a purpose. Answers whether it was added.
+    fn add_first_secret<'a>(
+        &'a self,
+        purpose: &'a str,
+        sealed: Vec<u8>,
+        now: Timestamp,
+    ) -> Answer<'a, bool>;
+
+    /// The newest audit entries, at most `limit`.
+    fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;
+    /// Forgets what can't matter any more. Answers how many rows went.
+    fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Answer<'_, usize>;
+}
