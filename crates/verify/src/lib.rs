@@ -1,1 +1,77 @@
-//! countersign-verify
+//! Protects an API: access tokens are checked locally, and revoking one takes effect at once.
+//!
+//! ```no_run
+//! # async fn example(orders: impl tower_service::Service<http::Request<String>>) -> Result<(), countersign_verify::BuildError> {
+//! use countersign_verify::Verifier;
+//! use tower_layer::Layer;
+//! let verifier = Verifier::discover("https://id.example", "https://api.example")
+//!     .revocations("orders-api", "the secret of this API")
+//!     .start()?;
+//! verifier.ready().await;
+//! let service = verifier.layer().require_scope("orders:read").layer(orders);
+//! # Ok(()) }
+//! ```
+//!
+//! A handler finds the [`Caller`] in the request's extensions, or takes it as an argument with the
+//! feature `axum`. A check does no network and no disk work, with one exception: the first token
+//! with an unknown key makes [`Verifier::verify`] load the keys again.
+//!
+//! # Map
+//! | module | what it holds |
+//! |---|---|
+//! | `builder`, `verifier` | [`VerifierBuilder`], [`Verifier`]: the check itself |
+//! | `jwks_cache` | the issuer's keys; which answer may replace them |
+//! | `deny_set`, `replay`, `id_key` | [`DenySet`], [`ReplayGuard`], and the keys of both |
+//! | `revocation`, `sse` | what the feed says, and how it is read |
+//! | `staleness` | [`WhenStale`], and how old the revocations are |
+//! | `bearer`, `challenge`, `caller` | [`bearer_token`] in, [`Refusal`] or [`Caller`] out |
+//! | `discovery`, `secure_url`, `protected_resource` | the issuer's metadata, and [`ProtectedResource`] |
+//! | `error`, `metrics`, `timing`, `backoff` | [`Error`], [`BuildError`], [`Metrics`], time limits |
+//! | `clock`, `fetch`, `refresh`, `feed`, `layer`, `axum` | the only files with a clock or a network |
+
+#[cfg(feature = "axum")]
+mod axum;
+mod backoff;
+mod bearer;
+mod builder;
+mod caller;
+mod challenge;
+mod clock;
+mod deny_set;
+mod discovery;
+mod error;
+mod feed;
+mod fetch;
+mod id_key;
+mod jwks_cache;
+mod layer;
+mod metrics;
+mod protected_resource;
+mod refresh;
+mod replay;
+mod revocation;
+mod secure_url;
+mod sse;
+mod staleness;
+mod timing;
+mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "axum")]
+pub use axum::MissingLayer;
+pub use bearer::{BearerError, bearer_token};
+pub use builder::VerifierBuilder;
+pub use caller::Caller;
+pub use challenge::Refusal;
+pub use deny_set::{DenySet, Revoked};
+pub use error::{BuildError, Error};
+pub use layer::{BearerLayer, BearerService};
+pub use metrics::Metrics;
+pub use protected_resource::ProtectedResource;
+pub use replay::ReplayGuard;
+pub use staleness::WhenStale;
+pub use verifier::Verifier;
+// What a program needs of the token types to use this crate.
+pub use countersign_jose::{AccessToken, Algorithm, Timestamp, Verified};

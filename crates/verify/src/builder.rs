@@ -1,0 +1,182 @@
+//! How a verifier is described and started.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use countersign_jose::{Algorithm, Policy};
+use http::HeaderValue;
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+};
+
+use crate::{
+    BuildError, DenySet, ReplayGuard, Verifier, WhenStale,
+    feed::{FeedFollower, basic_credentials},
+    fetch::Fetcher,
+    jwks_cache::JwksCache,
+    metrics::Counters,
+    refresh::KeyRefresher,
+    secure_url,
+    staleness::Freshness,
+    timing::Timing,
+    verifier::Shared,
+};
+
+const DEFAULT_ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+/// The limit of the token policy itself.
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
+const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(10);
+/// About 100 bytes each.
+const DEFAULT_REPLAY_CAPACITY: usize = 1_000_000;
+
+/// A verifier in the making. Issuer, audience and a choice about revocations are needed; everything
+/// else has a safe default.
+#[must_use = "nothing is checked until start() is called"]
+pub struct VerifierBuilder {
+    issuer: String,
+    audience: String,
+    algorithms: Vec<Algorithm>,
+    revocations: Revocations,
+    max_staleness: Duration,
+    when_stale: WhenStale,
+    leeway: Duration,
+    resource_metadata: Option<String>,
+    replay_capacity: usize,
+    timing: Timing,
+}
+
+enum Revocations {
+    Undecided,
+    None,
+    /// The `Authorization` header for the feed; `None` if the client id is empty.
+    Follow(Option<HeaderValue>),
+}
+
+impl VerifierBuilder {
+    pub(crate) fn new(issuer: &str, audience: &str) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+            algorithms: DEFAULT_ALGORITHMS.to_vec(),
+            revocations: Revocations::Undecided,
+            max_staleness: DEFAULT_MAX_STALENESS,
+            when_stale: WhenStale::Reject,
+            leeway: DEFAULT_LEEWAY,
+            resource_metadata: None,
+            replay_capacity: DEFAULT_REPLAY_CAPACITY,
+            timing: Timing::default(),
+        }
+    }
+
+    /// The algorithms that are accepted: ES256, Ed25519 and RS256 unless set.
+    pub fn algorithms(self, algorithms: &[Algorithm]) -> Self {
+        Self { algorithms: algorithms.to_vec(), ..self }
+    }
+
+    /// Follows the issuer's pushed revocations, as this client (HTTP Basic, RFC 6749 section 2.3.1).
+    pub fn revocations(self, client_id: &str, client_secret: &str) -> Self {
+        let credentials =
+            (!client_id.is_empty()).then(|| basic_credentials(client_id, client_secret)).flatten();
+        Self { revocations: Revocations::Follow(credentials), ..self }
+    }
+
+    /// Accepts that a revoked token stays good until it expires. To be said explicitly: forgetting
+    /// about revocation should not be possible.
+    pub fn no_revocations(self) -> Self {
+        Self { revocations: Revocations::None, ..self }
+    }
+
+    /// How old the knowledge about revocations may be: 10 seconds unless set. The issuer confirms
+    /// it every second, so less than 3 seconds makes every hiccup an outage.
+    pub fn max_staleness(self, limit: Duration) -> Self {
+        Self { max_staleness: limit, ..self }
+    }
+
+    /// What happens beyond that limit: tokens are refused unless set otherwise.
+    pub fn when_stale(self, when_stale: WhenStale) -> Self {
+        Self { when_stale, ..self }
+    }
+
+    /// How far the clocks of issuer and API may disagree: 30 seconds unless set, at most 300.
+    pub fn leeway(self, leeway: Duration) -> Self {
+        Self { leeway: leeway.min(MAX_LEEWAY), ..self }
+    }
+
+    /// The URL of the API's metadata, named in every challenge (RFC 9728 section 5.1). See
+    /// [`ProtectedResource`](crate::ProtectedResource) for what to serve there.
+    pub fn resource_metadata(self, url: &str) -> Self {
+        Self { resource_metadata: Some(url.to_owned()), ..self }
+    }
+
+    /// How many used tokens are remembered at a time for
+    /// [`single_use`](crate::BearerLayer::single_use): a million unless set.
+    pub fn replay_capacity(self, capacity: usize) -> Self {
+        Self { replay_capacity: capacity, ..self }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
+    }
+
+    /// Starts the background tasks and returns at once. The verifier refuses everything until it is
+    /// [`ready`](Verifier::ready); an issuer that is not up yet is tried again until it is.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn start(self) -> Result<Verifier, BuildError> {
+        let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let issuer = secure_url::parse(&self.issuer, true).map_err(BuildError::Issuer)?;
+        if self.issuer.contains('?') {
+            return Err(BuildError::Issuer("it has a query"));
+        }
+        if let Some(url) = &self.resource_metadata {
+            secure_url::parse(url, true).map_err(BuildError::ResourceMetadata)?;
+        }
+        if self.algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
+            return Err(BuildError::SymmetricAlgorithm);
+        }
+        let policy = Policy::access_token(&self.issuer, &self.audience, &self.algorithms)?;
+        let credentials = match self.revocations {
+            Revocations::Undecided => return Err(BuildError::RevocationsUndecided),
+            Revocations::None => None,
+            Revocations::Follow(credentials) => Some(credentials.ok_or(BuildError::EmptyClientId)?),
+        };
+        let shared = Arc::new(Shared {
+            issuer: self.issuer,
+            policy: policy.leeway(self.leeway),
+            leeway: self.leeway,
+            keys: JwksCache::new(self.timing.unknown_key_pause),
+            follows_revocations: credentials.is_some(),
+            deny_set: DenySet::new(),
+            freshness: Freshness::new(),
+            max_staleness: self.max_staleness,
+            when_stale: self.when_stale,
+            used_tokens: ReplayGuard::new(self.replay_capacity),
+            resource_metadata: self.resource_metadata,
+            counters: Counters::default(),
+            changed: Notify::new(),
+            timing: self.timing,
+        });
+        let fetcher = Arc::new(Fetcher::new());
+        let (endpoints, endpoints_seen) = watch::channel(None);
+        let keys = KeyRefresher::new(shared.clone(), fetcher.clone(), issuer, endpoints);
+        let mut tasks = vec![runtime.spawn(keys.run()).abort_handle()];
+        if let Some(credentials) = credentials {
+            let feed = FeedFollower::new(shared.clone(), fetcher, endpoints_seen, credentials);
+            tasks.push(runtime.spawn(feed.run()).abort_handle());
+        }
+        Ok(Verifier::new(shared, tasks))
+    }
+}
+
+impl fmt::Debug for VerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder")
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("algorithms", &self.algorithms)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! Why a token was refused, and why a verifier could not be built.
+
+/// Why a token was not accepted. The text is for the operator's log; the caller of an API sees less
+/// (RFC 6750 section 3.1).
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The token itself is wrong: form, key, signature or claims.
+    #[error(transparent)]
+    Token(#[from] countersign_jose::Error),
+    /// The token, or the grant that it comes from, was revoked.
+    #[error("the token or its grant was revoked")]
+    Revoked,
+    /// The token may be used once, and was used before.
+    #[error("the token may be used once and was used before")]
+    Replayed,
+    /// The memory of used tokens is full. Forgetting one would let it be used again.
+    #[error("the memory of used tokens is full")]
+    ReplayGuardFull,
+    /// The keys, or the first snapshot of the revocations, have not been loaded yet.
+    #[error("the keys or the revocations have not been loaded yet")]
+    NotReady,
+    /// The revocations are older than the limit, so a revoked token could not be told from a good
+    /// one.
+    #[error("the revocations are older than the limit")]
+    Stale,
+}
+
+impl Error {
+    /// A stable name for logs, metrics and tests.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Token(reason) => reason.code(),
+            Self::Revoked => "revoked",
+            Self::Replayed => "replayed",
+            Self::ReplayGuardFull => "replay_guard_full",
+            Self::NotReady => "not_ready",
+            Self::Stale => "stale",
+        }
+    }
+
+    /// Whether the verifier, not the token, is to blame: the same token may pass a moment later.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self, Self::ReplayGuardFull | Self::NotReady | Self::Stale)
+    }
+}
+
+/// Why a verifier could not be built. Each of these is a mistake in the program or its settings.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The issuer is not an https URL without query and fragment (RFC 8414 section 2). Plain http is
+    /// accepted for a loopback host only.
+    #[error("the issuer is no usable URL: {0}")]
+    Issuer(&'static str),
+    /// The URL of the resource metadata is not https, nor http on a loopback host.
+    #[error("the resource metadata is no usable URL: {0}")]
+    ResourceMetadata(&'static str),
+    /// The audience or the list of algorithms is empty.
+    #[error(transparent)]
+    Policy(#[from] countersign_jose::Error),
+    /// A shared-secret algorithm was allowed: whoever can check such a token could also forge it.
+    #[error("an algorithm with a shared secret cannot be used with public keys")]
+    SymmetricAlgorithm,
+    /// Neither `revocations` nor `no_revocations` was called.
+    #[error("say either revocations(client_id, client_secret) or no_revocations()")]
+    RevocationsUndecided,
+    /// The client id for the revocation feed is empty.
+    #[error("the client id for the revocation feed is empty")]
+    EmptyClientId,
+    /// `start` was called outside a tokio runtime.
+    #[error("start() needs a running tokio runtime")]
+    NoRuntime,
+}
+
+impl BuildError {
+    /// A stable name for logs and tests.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Issuer(_) => "issuer",
+            Self::ResourceMetadata(_) => "resource_metadata",
+            Self::Policy(_) => "policy",
+            Self::SymmetricAlgorithm => "symmetric_algorithm",
+            Self::RevocationsUndecided => "revocations_undecided",
+            Self::EmptyClientId => "empty_client_id",
+            Self::NoRuntime => "no_runtime",
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The background task that follows the issuer's revocations: the snapshot first, then the stream
+//! from there. Whatever goes wrong ends in the same way: wait a little, connect again, and load the
+//! snapshot again if the place in the order is lost.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    backoff::Backoff,
+    clock,
+    discovery::{Endpoints, RevocationEndpoints},
+    fetch::{FetchError, Fetcher},
+    revocation::{self, FeedState, Malformed, Step},
+    sse::{Parser, SseError},
+    verifier::Shared,
+};
+
+/// Room for more than a million revocations.
+const MAX_SNAPSHOT_BYTES: usize = 256 * 1024 * 1024;
+
+pub(crate) struct FeedFollower {
+    shared: Arc<Shared>,
+    fetcher: Arc<Fetcher>,
+    endpoints: watch::Receiver<Option<Arc<Endpoints>>>,
+    credentials: HeaderValue,
+    state: FeedState,
+    backoff: Backoff,
+    pruned_at: Instant,
+    failing: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FeedError {
+    #[error("the issuer's metadata names no revocation feed")]
+    NotOffered,
+    #[error("the {what} answered {status}")]
+    Status { what: &'static str, status: StatusCode },
+    #[error("the feed is not a stream of events")]
+    NotEvents,
+    #[error("the feed ended")]
+    Ended,
+    #[error("nothing came from the feed for {0:?}")]
+    Silent(Duration),
+    #[error("the issuer is at another place in its order of revocations")]
+    Missed,
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Sse(#[from] SseError),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("the snapshot could not be entered")]
+    Interrupted,
+}
+
+/// The `Authorization` header of a confidential client: id and secret are form-encoded before they
+/// are joined (RFC 6749 section 2.3.1).
+pub(crate) fn basic_credentials(client_id: &str, client_secret: &str) -> Option<HeaderValue> {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encode(client_id), encode(client_secret));
+    let encoded = base64_simd::STANDARD.encode_to_string(pair.as_bytes());
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+impl FeedFollower {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        fetcher: Arc<Fetcher>,
+        endpoints: watch::Receiver<Option<Arc<Endpoints>>>,
+        credentials: HeaderValue,
+    ) -> Self {
+        let (first, limit) = shared.timing.feed_retry;
+        let state = FeedState::new(shared.leeway);
+        Self {
+            shared,
+            fetcher,
+            endpoints,
+            credentials,
+            state,
+            backoff: Backoff::new(first, limit),
+            pruned_at: Instant::now(),
+            failing: false,
+        }
+    }
+
+    /// Runs until the task is aborted.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let Err(reason) = self.follow().await;
+            self.shared.counters.feed_failures.add_one();
+            // One line for each outage, not one for each try.
+            if self.failing {
+                tracing::debug!(%reason, "the revocation feed is still lost");
+            } else {
+                tracing::warn!(%reason, "the revocation feed was lost; connecting again");
+            }
+            self.failing = true;
+            sleep(self.backoff.wait()).await;
+        }
+    }
+
+    async fn follow(&mut self) -> Result<Infallible, FeedError> {
+        let urls = self.urls().await?;
+        let applied = match self.state.applied() {
+            Some(applied) => applied,
+            None => self.load_snapshot(&urls).await?,
+        };
+        let mut headers = self.headers("text/event-stream");
+        headers.insert("last-event-id", HeaderValue::from(applied));
+        let within = self.shared.timing.request;
+        let response = self.fetcher.open(&urls.feed, headers, within).await?;
+        if response.status() != StatusCode::OK {
+            return Err(FeedError::Status { what: "feed", status: response.status() });
+        }
+        let media_type = response.headers().get(header::CONTENT_TYPE);
+        if !media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream")) {
+            return Err(FeedError::NotEvents);
+        }
+        self.read(response.into_body()).await
+    }
+
+    async fn urls(&mut self) -> Result<RevocationEndpoints, FeedError> {
+        // The sender lives in the task of the keys, which ends only together with this one.
+        let endpoints = self.endpoints.wait_for(Option::is_some).await;
+        let endpoints = endpoints.map_err(|_| FeedError::NotOffered)?;
+        let revocations = endpoints.as_ref().and_then(|endpoints| endpoints.revocations.clone());
+        revocations.ok_or(FeedError::NotOffered)
+    }
+
+    fn headers(&self, accept: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([
+            (header::ACCEPT, HeaderValue::from_static(accept)),
+            (header::AUTHORIZATION, self.credentials.clone()),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ])
+    }
+
+    async fn load_snapshot(&mut self, urls: &RevocationEndpoints) -> Result<u64, FeedError> {
+        // The snapshot is as old as the question, however long the answer takes.
+        let asked_at = Instant::now();
+        let (headers, within) = (self.headers("application/json"), self.shared.timing.snapshot);
+        let reply = self.fetcher.get(&urls.snapshot, headers, MAX_SNAPSHOT_BYTES, within).await?;
+        if reply.status != StatusCode::OK {
+            return Err(FeedError::Status { what: "snapshot", status: reply.status });
+        }
+        let shared = self.shared.clone();
+        // A million entries take a while: not on a thread that serves requests.
+        let loaded = tokio::task::spawn_blocking(move || {
+            revocation::load_snapshot(&reply.body, &shared.deny_set, shared.leeway, clock::now())
+        });
+        let loaded = loaded.await.map_err(|_| FeedError::Interrupted)??;
+        self.state.adopt(loaded);
+        if let Some(until) = loaded.not_understood_until {
+            self.shared.freshness.mark_not_understood(until);
+        }
+        self.shared.counters.snapshots.add_one();
+        self.mark_current(asked_at);
+        Ok(loaded.seq)
+    }
+
+    async fn read(&mut self, mut body: Incoming) -> Result<Infallible, FeedError> {
+        let silence = self.shared.timing.feed_silence;
+        let mut parser = Parser::default();
+        let mut heard_at = Instant::now();
+        loop {
+            let chunk = timeout(silence, next_chunk(&mut body)).await;
+            let chunk = chunk.map_err(|_| FeedError::Silent(silence))??;
+            let received_at = Instant::now();
+            // If this process was stopped meanwhile, what lies in the socket may be long past, and a
+            // heartbeat in it proves nothing.
+            if received_at - heard_at > silence {
+                return Err(FeedError::Silent(silence));
+            }
+            heard_at = received_at;
+            for frame in parser.push(&chunk)? {
+                let step = self.state.apply(&frame, &self.shared.deny_set, clock::now())?;
+                self.shared.counters.feed_frames.add_one();
+                match step {
+                    Step::Continue => {}
+                    Step::Current => {
+                        self.mark_current(received_at);
+                        self.backoff.reset();
+                        self.failing = false;
+                    }
+                    Step::NotUnderstood(until) => self.shared.freshness.mark_not_understood(until),
+                    Step::Reload => return Err(FeedError::Missed),
+                }
+            }
+            self.prune().await;
+        }
+    }
+
+    fn mark_current(&self, at: Instant) {
+        self.shared.freshness.mark_current(at);
+        self.shared.changed.notify_waiters();
+    }
+
+    async fn prune(&mut self) {
+        if self.pruned_at.elapsed() < self.shared.timing.prune {
+            return;
+        }
+        let shared = self.shared.clone();
+        let pruned = tokio::task::spawn_blocking(move || shared.deny_set.prune(clock::now()));
+        // It can only fail while the runtime shuts down, and then nothing is left to do.
+        let _shutting_down = pruned.await;
+        self.pruned_at = Instant::now();
+    }
+}
+
+async fn next_chunk(body: &mut Incoming) -> Result<Bytes, FeedError> {
+    loop {
+        let frame = body.frame().await.ok_or(FeedError::Ended)?;
+        let frame = frame.map_err(|_| FeedError::Ended)?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(data);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_form_encoded_before_they_are_joined() {
+        for (client_id, client_secret, expect) in [
+            ("api", "secret", "Basic YXBpOnNlY3JldA=="),
+            // `a%3Ab+c:p%26%C3%BC%2B`
+            ("a:b c", "p&ü+", "Basic YSUzQWIrYzpwJTI2JUMzJUJDJTJC"),
+        ] {
+            let value = basic_credentials(client_id, client_secret).expect("a header");
+            assert_eq!(value, expect);
+            assert!(value.is_sensitive());
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The issuer's keys as a verifier holds them. Reading takes no lock and waits for nothing; one
+//! background task (`refresh`) replaces the whole set, and only by a usable one.
+//!
+//! A token whose key id is known never waits and never causes a request. One whose key id is unknown
+//! may ask for a refresh; all that ask at the same time share it, and after it the next pause begins.
+//! The key id itself never leaves the process.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::{ArcSwapOption, Guard};
+use countersign_jose::{KeySet, RejectedKey};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
+
+use crate::timing::Timing;
+
+/// The keys and the requests for newer ones.
+#[derive(Debug)]
+pub(crate) struct JwksCache {
+    keys: ArcSwapOption<KeySet>,
+    origin: Instant,
+    /// Milliseconds after `origin`.
+    confirmed_at: AtomicU64,
+    unknown: Mutex<Unknown>,
+    /// Wakes the task that refreshes.
+    wanted: Notify,
+    /// Counts the refreshes that were asked for and are done.
+    done: watch::Sender<u64>,
+    pause: Duration,
+}
+
+#[derive(Debug)]
+struct Unknown {
+    progress: Progress,
+    not_before: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Idle,
+    Wanted,
+    Running,
+}
+
+/// What came of asking for newer keys.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// Wait for this to change, then look again.
+    Wait {
+        done: watch::Receiver<u64>,
+        /// This is the one that started the refresh.
+        first: bool,
+    },
+    /// The last refresh was too recent.
+    TooSoon,
+}
+
+impl JwksCache {
+    pub(crate) fn new(pause: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            keys: ArcSwapOption::empty(),
+            origin: now,
+            confirmed_at: AtomicU64::new(0),
+            unknown: Mutex::new(Unknown { progress: Progress::Idle, not_before: now }),
+            wanted: Notify::new(),
+            done: watch::Sender::new(0),
+            pause,
+        }
+    }
+
+    /// The keys as they are now; none before the first load.
+    pub(crate) fn keys(&self) -> Guard<Option<Arc<KeySet>>> {
+        self.keys.load()
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.keys.load().is_some()
+    }
+
+    /// The time since the keys were loaded or confirmed; `None` if never.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let confirmed_at = Duration::from_millis(self.confirmed_at.load(Ordering::Relaxed));
+        self.is_loaded().then(|| self.origin.elapsed().saturating_sub(confirmed_at))
+    }
+
+    /// Replaces the keys.
+    pub(crate) fn replace(&self, keys: KeySet) {
+        self.keys.store(Some(Arc::new(keys)));
+        self.confirm();
+    }
+
+    /// The keys that are held are still the ones that the issuer publishes.
+    pub(crate) fn confirm(&self) {
+        let millis = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.confirmed_at.store(millis, Ordering::Relaxed);
+    }
+
+    /// Asks for newer keys for the sake of an unknown key id.
+    pub(crate) fn ask(&self) -> Ask {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = unknown.progress == Progress::Idle;
+        if first {
+            let now = Instant::now();
+            if now < unknown.not_before {
+                return Ask::TooSoon;
+            }
+            unknown.not_before = now + self.pause;
+            unknown.progress = Progress::Wanted;
+            self.wanted.notify_one();
+        }
+        Ask::Wait { done: self.done.subscribe(), first }
+    }
+
+    /// The task waits here until the time has come or someone asked.
+    pub(crate) async fn until_due(&self, deadline: Instant) {
+        while !self.is_wanted() {
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => return,
+                () = self.wanted.notified() => {}
+            }
+        }
+    }
+
+    /// A refresh begins. Who asks from now on gets the next one if this one was not asked for.
+    pub(crate) fn begin(&self) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.progress == Progress::Wanted {
+            unknown.progress = Progress::Running;
+        }
+    }
+
+    /// The refresh that was begun is done, well or badly.
+    pub(crate) fn finish(&self) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.progress == Progress::Running {
+            unknown.progress = Progress::Idle;
+            self.done.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.progress == Progress::Wanted
+    }
+}
+
+/// A usable answer of the JWKS endpoint.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// The keys that are held are still right (304).
+    Unchanged,
+    /// A set with at least one usable key.
+    Keys { keys: KeySet, rejected: Vec<RejectedKey>, entity_tag: Option<HeaderValue> },
+}
+
+/// Why an answer changes nothing.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("the key endpoint answered {0}")]
+    Status(StatusCode),
+    #[error("the answer is no set of keys: {0}")]
+    Malformed(countersign_jose::Error),
+    #[error("the set holds no usable key")]
+    Empty,
+}
+
+/// Judges an answer of the JWKS endpoint. `conditional` says that the request named an entity tag.
+pub(crate) fn judge(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    conditional: bool,
+) -> Result<Answer, Unusable> {
+    match status {
+        StatusCode::OK => {}
+        StatusCode::NOT_MODIFIED if conditional => return Ok(Answer::Unchanged),
+        _ => return Err(Unusable::Status(status)),
+    }
+    let (keys, rejected) = KeySet::from_jwks_json(body).map_err(Unusable::Malformed)?;
+    if keys.is_empty() {
+        return Err(Unusable::Empty);
+    }
+    Ok(Answer::Keys { keys, rejected, entity_tag: headers.get(header::ETAG).cloned() })
+}
+
+/// How long to wait before the next load: shortly before what the issuer allows is over
+/// (RFC 9111 section 4.2), within bounds.
+pub(crate) fn lifetime(headers: &HeaderMap, timing: &Timing) -> Duration {
+    let (shortest, longest) = timing.keys_lifetime_bounds;
+    let directives = headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim);
+    let mut lifetime = timing.keys_lifetime;
+    for directive in directives {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
+            return shortest;
+        }
+        if name.eq_ignore_ascii_case("max-age")
+            && let Ok(seconds) = value.trim_matches('"').parse()
+        {
+            lifetime = Duration::from_secs(seconds);
+        }
+    }
+    let age = headers.get(header::AGE).and_then(|value| value.to_str().ok());
+    let age = age.and_then(|age| age.parse().ok()).map_or(Duration::ZERO, Duration::from_secs);
+    // A fifth is kept in reserve for a load that takes long or fails once.
+    let usable = lifetime.saturating_sub(age);
+    (usable - usable / 5).clamp(shortest, longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_jose::{Algorithm, SigningKey};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn lifetimes_follow_the_issuer_within_bounds() {
+        for (pairs, seconds) in [
+            (&[][..], 240),
+            (&[("cache-control", "public, max-age=1000")][..], 800),
+            (&[("cache-control", "public"), ("cache-control", "MAX-AGE=1000")][..], 800),
+            (&[("cache-control", "max-age=1000"), ("age", "500")][..], 400),
+            (&[("cache-control", "max-age=1")][..], 30),
+            (&[("cache-control", "max-age=100"), ("age", "500")][..], 30),
+            (&[("cache-control", "max-age=31536000")][..], 3600),
+            (&[("cache-control", "max-age=18446744073709551615")][..], 3600),
+            (&[("cache-control", "max-age=18446744073709551616")][..], 240),
+            (&[("cache-control", "max-age=-1")][..], 240),
+            (&[("cache-control", "max-age=1000, no-cache")][..], 30),
+            (&[("cache-control", "no-store")][..], 30),
+        ] {
+            let lifetime = lifetime(&headers(pairs), &Timing::default());
+            assert_eq!(lifetime, Duration::from_secs(seconds), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_set_with_a_usable_key_is_an_answer() {
+        let key = SigningKey::generate(Algorithm::ES256).expect("a key");
+        let jwk = serde_json::to_string(&key.public_jwk()).expect("a JWK");
+        let bad = r#"{"kty":"EC","kid":"bad","crv":"P-256","x":"AA","y":"AA","alg":"ES256"}"#;
+        for (status, body, conditional, expect) in [
+            (200, format!(r#"{{"keys":[{jwk}]}}"#), false, Ok(0)),
+            (200, format!(r#"{{"keys":[{bad},{jwk}]}}"#), false, Ok(1)),
+            (200, format!(r#"{{"keys":[{bad}]}}"#), false, Err("Empty")),
+            (200, r#"{"keys":[]}"#.to_owned(), false, Err("Empty")),
+            (200, "<html>".to_owned(), false, Err("Malformed")),
+            (200, String::new(), false, Err("Malformed")),
+            (200, format!(r#"{{"keys":[{jwk}]"#), false, Err("Malformed")),
+            (200, format!(r#"{{"keys":[{jwk}],"x":"{}"}}"#, "x".repeat(300_000)), false, Err("M")),
+            (304, String::new(), false, Err("Status")),
+            (304, String::new(), true, Ok(0)),
+            (302, format!(r#"{{"keys":[{jwk}]}}"#), true, Err("Status")),
+            (500, format!(r#"{{"keys":[{jwk}]}}"#), true, Err("Status")),
+        ] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let answer = judge(status, &HeaderMap::new(), body.as_bytes(), conditional);
+            match (answer, expect) {
+                (Ok(Answer::Unchanged), Ok(_)) => assert!(conditional),
+                (Ok(Answer::Keys { rejected, .. }), Ok(count)) => assert_eq!(rejected.len(), count),
+                (Err(reason), Err(name)) => assert!(format!("{reason:?}").starts_with(name)),
+                (answer, expect) => panic!("{status} {body:.40} gave {answer:?}, not {expect:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_during_a_refresh_that_nobody_asked_for_gets_its_own() {
+        let cache = JwksCache::new(Duration::ZERO);
+        cache.begin();
+        let Ask::Wait { done, first: true } = cache.ask() else { panic!("not admitted") };
+        cache.finish();
+        assert!(!done.has_changed().expect("open"), "an older refresh must not count");
+        cache.until_due(Instant::now() + Duration::from_secs(60)).await;
+        cache.begin();
+        let Ask::Wait { first: false, .. } = cache.ask() else { panic!("not shared") };
+        cache.finish();
+        assert!(done.has_changed().expect("open"));
+    }
+
+    #[test]
+    fn the_pause_counts_from_the_question() {
+        let cache = JwksCache::new(Duration::from_secs(60));
+        assert!(matches!(cache.ask(), Ask::Wait { first: true, .. }));
+        assert!(matches!(cache.ask(), Ask::Wait { first: false, .. }));
+        cache.begin();
+        cache.finish();
+        assert!(matches!(cache.ask(), Ask::TooSoon));
+    }
+}

@@ -1,0 +1,115 @@
+//! The tower layer that lets only verified tokens through to a service.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{Caller, Refusal, Verifier, bearer_token, clock};
+
+/// Checks the bearer token of each request and puts the [`Caller`] into its extensions; answers
+/// whatever has no good token itself. Made by [`Verifier::layer`].
+#[derive(Clone, Debug)]
+pub struct BearerLayer {
+    gate: Arc<Gate>,
+}
+
+/// A service behind a [`BearerLayer`].
+#[derive(Clone, Debug)]
+pub struct BearerService<S> {
+    gate: Arc<Gate>,
+    inner: S,
+}
+
+#[derive(Clone, Debug)]
+struct Gate {
+    verifier: Verifier,
+    scopes: Vec<String>,
+    single_use: bool,
+}
+
+impl BearerLayer {
+    pub(crate) fn new(verifier: Verifier) -> Self {
+        Self { gate: Arc::new(Gate { verifier, scopes: Vec::new(), single_use: false }) }
+    }
+
+    /// The token must hold this scope; call it again for each further one. The name is compared
+    /// whole, so one with a space, or none, is held by no token.
+    #[must_use]
+    pub fn require_scope(mut self, scope: &str) -> Self {
+        Arc::make_mut(&mut self.gate).scopes.push(scope.to_owned());
+        self
+    }
+
+    /// Each token passes once, in all single-use layers of this verifier together. A token that is
+    /// refused for another reason is not used up.
+    #[must_use]
+    pub fn single_use(mut self) -> Self {
+        Arc::make_mut(&mut self.gate).single_use = true;
+        self
+    }
+}
+
+impl<S> Layer<S> for BearerLayer {
+    type Service = BearerService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        BearerService { gate: self.gate.clone(), inner }
+    }
+}
+
+impl<S, RequestBody, ResponseBody> Service<Request<RequestBody>> for BearerService<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    RequestBody: Send + 'static,
+    ResponseBody: From<Bytes>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<RequestBody>) -> Self::Future {
+        let gate = self.gate.clone();
+        // The service that was polled ready is the one to call; its clone waits for the next turn.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        Box::pin(async move {
+            match gate.admit(request.headers()).await {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                    inner.call(request).await
+                }
+                Err(refusal) => {
+                    tracing::debug!(code = refusal.code(), reason = %refusal, "refused a request");
+                    Ok(refusal.into_response(gate.verifier.resource_metadata()))
+                }
+            }
+        })
+    }
+}
+
+impl Gate {
+    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let token = bearer_token(headers)?;
+        let now = clock::now();
+        let token = self.verifier.verify(token, now).await?;
+        if !self.scopes.iter().all(|scope| token.has_scope(scope)) {
+            return Err(Refusal::InsufficientScope { required: self.scopes.join(" ") });
+        }
+        if self.single_use {
+            self.verifier.use_once(&token, now)?;
+        }
+        Ok(Caller::new(token))
+    }
+}

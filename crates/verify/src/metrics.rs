@@ -1,0 +1,104 @@
+//! Counters, kept as plain atomics; the program exports them in its own way.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// What a verifier has done since it was started, and how it stands. See
+/// [`Verifier::metrics`](crate::Verifier::metrics).
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Tokens that were accepted.
+    pub accepted: u64,
+    /// Tokens that were refused for their form, key, signature or claims.
+    pub refused: u64,
+    /// Tokens that were refused because they or their grants were revoked.
+    pub refused_revoked: u64,
+    /// Tokens that were refused because they had been used before.
+    pub refused_replayed: u64,
+    /// Good tokens that were refused because the verifier was not ready, stale or full.
+    pub refused_unavailable: u64,
+    /// Successful loads of the key set, unchanged ones included.
+    pub key_loads: u64,
+    /// Failed loads of the metadata or the key set.
+    pub key_failures: u64,
+    /// Loads of the key set for the sake of an unknown key id.
+    pub unknown_key_loads: u64,
+    /// Tokens with an unknown key id that had to be refused without a load, because the last one
+    /// was too recent.
+    pub unknown_keys_throttled: u64,
+    /// Keys in the last set that could not be used.
+    pub unusable_keys: u64,
+    /// Snapshots of the revocations that were loaded.
+    pub snapshots: u64,
+    /// Frames of the feed that were applied, heartbeats included.
+    pub feed_frames: u64,
+    /// Times that the feed or a snapshot failed or was lost.
+    pub feed_failures: u64,
+    /// The number of live revocations, some expired ones included.
+    pub revocations: u64,
+    /// Time since the keys were last loaded or confirmed; `None` if never.
+    pub keys_age: Option<Duration>,
+    /// Time since the revocations were last known to be complete; `None` if never, or if they are
+    /// not followed.
+    pub revocations_age: Option<Duration>,
+}
+
+/// One counter. Relaxed order is enough: nothing is concluded from it.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(u64::try_from(value).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) accepted: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) refused_revoked: Counter,
+    pub(crate) refused_replayed: Counter,
+    pub(crate) refused_unavailable: Counter,
+    pub(crate) key_loads: Counter,
+    pub(crate) key_failures: Counter,
+    pub(crate) unknown_key_loads: Counter,
+    pub(crate) unknown_keys_throttled: Counter,
+    pub(crate) unusable_keys: Counter,
+    pub(crate) snapshots: Counter,
+    pub(crate) feed_frames: Counter,
+    pub(crate) feed_failures: Counter,
+}
+
+impl Counters {
+    /// The counters; the gauges of [`Metrics`] are left for the caller.
+    pub(crate) fn read(&self) -> Metrics {
+        Metrics {
+            accepted: self.accepted.get(),
+            refused: self.refused.get(),
+            refused_revoked: self.refused_revoked.get(),
+            refused_replayed: self.refused_replayed.get(),
+            refused_unavailable: self.refused_unavailable.get(),
+            key_loads: self.key_loads.get(),
+            key_failures: self.key_failures.get(),
+            unknown_key_loads: self.unknown_key_loads.get(),
+            unknown_keys_throttled: self.unknown_keys_throttled.get(),
+            unusable_keys: self.unusable_keys.get(),
+            snapshots: self.snapshots.get(),
+            feed_frames: self.feed_frames.get(),
+            feed_failures: self.feed_failures.get(),
+            ..Metrics::default()
+        }
+    }
+}

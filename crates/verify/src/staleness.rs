@@ -1,0 +1,99 @@
+//! How old the knowledge about revocations may be, and how old it is.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use countersign_jose::Timestamp;
+use tokio::time::Instant;
+
+/// What to do with a good token while the revocations are older than the limit.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenStale {
+    /// Refuse it: a revoked token is never accepted beyond the limit, at the price of refusing good
+    /// ones while the feed is down.
+    #[default]
+    Reject,
+    /// Accept it. **Unsafe:** whoever can cut the feed can go on using a revoked token until it
+    /// expires. A verifier that has never loaded the revocations refuses even so.
+    DangerAccept,
+}
+
+/// When the revocations were last known to be complete. Written by the feed, read on every check
+/// without a lock. Measured on the monotonic clock, so setting the wall clock changes nothing.
+#[derive(Debug)]
+pub(crate) struct Freshness {
+    origin: Instant,
+    /// Milliseconds after `origin`, plus one; zero means never.
+    current_at: AtomicU64,
+    /// Until then a revocation is live that this version does not understand.
+    not_understood_until: AtomicU64,
+}
+
+impl Freshness {
+    pub(crate) fn new() -> Self {
+        Self {
+            origin: Instant::now(),
+            current_at: AtomicU64::new(0),
+            not_understood_until: AtomicU64::new(0),
+        }
+    }
+
+    /// Everything that was revoked before `at` is in the deny set. Never moves backwards.
+    pub(crate) fn mark_current(&self, at: Instant) {
+        let millis = at.saturating_duration_since(self.origin).as_millis();
+        let millis = u64::try_from(millis).unwrap_or(u64::MAX - 1).saturating_add(1);
+        self.current_at.fetch_max(millis, Ordering::Release);
+    }
+
+    /// A revocation is live until `until` that cannot be honoured, so nothing counts as fresh.
+    pub(crate) fn mark_not_understood(&self, until: Timestamp) {
+        self.not_understood_until.fetch_max(until.as_millis(), Ordering::Release);
+    }
+
+    /// The time since the revocations were known to be complete; `None` before the first snapshot.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let millis = self.current_at.load(Ordering::Acquire).checked_sub(1)?;
+        Some(self.origin.elapsed().saturating_sub(Duration::from_millis(millis)))
+    }
+
+    pub(crate) fn is_fresh(&self, limit: Duration, now: Timestamp) -> bool {
+        self.not_understood_until.load(Ordering::Acquire) <= now.as_millis()
+            && self.age().is_some_and(|age| age <= limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+    #[test]
+    fn never_loaded_is_not_fresh_under_any_limit() {
+        assert!(!Freshness::new().is_fresh(Duration::MAX, NOW));
+    }
+
+    #[test]
+    fn age_counts_from_the_newest_proof() {
+        let freshness = Freshness::new();
+        let now = Instant::now();
+        freshness.mark_current(now);
+        freshness.mark_current(now - Duration::from_secs(60));
+        assert!(freshness.is_fresh(Duration::from_secs(30), NOW));
+        assert!(
+            !freshness.is_fresh(Duration::ZERO, NOW) || freshness.age() == Some(Duration::ZERO)
+        );
+    }
+
+    #[test]
+    fn a_revocation_that_is_not_understood_spoils_freshness_until_it_expires() {
+        let freshness = Freshness::new();
+        freshness.mark_current(Instant::now());
+        freshness.mark_not_understood(Timestamp::from_secs(1_010));
+        assert!(!freshness.is_fresh(Duration::from_secs(30), Timestamp::from_secs(1_009)));
+        assert!(freshness.is_fresh(Duration::from_secs(30), Timestamp::from_secs(1_010)));
+    }
+}

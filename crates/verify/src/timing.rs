@@ -1,0 +1,39 @@
+//! Every time limit of the background tasks in one place, so that tests can shorten them.
+
+use std::time::Duration;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timing {
+    /// For a whole request, or up to the headers of the feed.
+    pub(crate) request: Duration,
+    /// For a whole snapshot, which may hold a million entries.
+    pub(crate) snapshot: Duration,
+    /// The feed sends a heartbeat every second. Without a byte for so long its connection is dead.
+    pub(crate) feed_silence: Duration,
+    pub(crate) feed_retry: (Duration, Duration),
+    pub(crate) keys_retry: (Duration, Duration),
+    /// Between two refreshes for the sake of a key id that is not known.
+    pub(crate) unknown_key_pause: Duration,
+    /// The keys' lifetime when the issuer states none.
+    pub(crate) keys_lifetime: Duration,
+    pub(crate) keys_lifetime_bounds: (Duration, Duration),
+    /// Between two walks over the deny set.
+    pub(crate) prune: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            request: seconds(5),
+            snapshot: seconds(60),
+            feed_silence: seconds(3),
+            feed_retry: (Duration::from_millis(50), seconds(2)),
+            keys_retry: (Duration::from_millis(100), seconds(30)),
+            unknown_key_pause: seconds(10),
+            keys_lifetime: seconds(300),
+            keys_lifetime_bounds: (seconds(30), seconds(3600)),
+            prune: seconds(30),
+        }
+    }
+}

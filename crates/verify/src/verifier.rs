@@ -1,0 +1,233 @@
+//! The verifier itself: what it holds, and the one check that everything goes through.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use countersign_jose::{AccessToken, Policy, Timestamp, Verified};
+use tokio::{sync::Notify, task::AbortHandle, time::timeout};
+
+use crate::{
+    BearerLayer, DenySet, Error, Metrics, ReplayGuard, VerifierBuilder, WhenStale, clock,
+    jwks_cache::{Ask, JwksCache},
+    metrics::Counters,
+    staleness::Freshness,
+    timing::Timing,
+};
+
+/// Checks access tokens for one API. Cheap to clone; all clones are one verifier. Its background
+/// tasks end with the last clone, layers included.
+#[derive(Clone)]
+pub struct Verifier {
+    handle: Arc<Handle>,
+}
+
+/// Ends the tasks when the last verifier is gone. The tasks hold [`Shared`] only.
+struct Handle {
+    shared: Arc<Shared>,
+    tasks: Vec<AbortHandle>,
+    stopped: AtomicBool,
+}
+
+/// What the checks read and the background tasks write.
+pub(crate) struct Shared {
+    pub(crate) issuer: String,
+    pub(crate) policy: Policy<AccessToken>,
+    pub(crate) leeway: Duration,
+    pub(crate) keys: JwksCache,
+    pub(crate) follows_revocations: bool,
+    pub(crate) deny_set: DenySet,
+    pub(crate) freshness: Freshness,
+    pub(crate) max_staleness: Duration,
+    pub(crate) when_stale: WhenStale,
+    pub(crate) used_tokens: ReplayGuard,
+    pub(crate) resource_metadata: Option<String>,
+    pub(crate) counters: Counters,
+    /// Keys or revocations were loaded: whoever waits for readiness looks again.
+    pub(crate) changed: Notify,
+    pub(crate) timing: Timing,
+}
+
+impl Verifier {
+    /// Begins to build a verifier of tokens that `issuer` issued for `audience`, the URL of the API.
+    pub fn discover(issuer: &str, audience: &str) -> VerifierBuilder {
+        VerifierBuilder::new(issuer, audience)
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>, tasks: Vec<AbortHandle>) -> Self {
+        Self { handle: Arc::new(Handle { shared, tasks, stopped: AtomicBool::new(false) }) }
+    }
+
+    /// Checks a token. Waits for nothing but this: if the token names a key that is not known, the
+    /// keys may be loaded again once, for all such tokens together.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::is_temporary`] tells a bad token from a verifier that cannot judge.
+    pub async fn verify(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Verified<AccessToken>, Error> {
+        let shared = &self.handle.shared;
+        let mut outcome = shared.check(token, now);
+        if outcome == Err(Error::Token(countersign_jose::Error::UnknownKey))
+            && shared.newer_keys().await
+        {
+            outcome = shared.check(token, now);
+        }
+        shared.count(&outcome);
+        outcome
+    }
+
+    /// Checks a token without ever waiting: a key that is not known is an error at once.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn verify_now(&self, token: &str, now: Timestamp) -> Result<Verified<AccessToken>, Error> {
+        let outcome = self.handle.shared.check(token, now);
+        self.handle.shared.count(&outcome);
+        outcome
+    }
+
+    /// Notes that a token was used that may be used once. What
+    /// [`BearerLayer::single_use`] does for each request.
+    ///
+    /// # Errors
+    /// [`Error::Replayed`] or [`Error::ReplayGuardFull`].
+    pub fn use_once(&self, token: &Verified<AccessToken>, now: Timestamp) -> Result<(), Error> {
+        let shared = &self.handle.shared;
+        // Through the leeway an expired token still passes, so it is remembered as long.
+        let until = Timestamp::from_secs(token.expires_at).plus(shared.leeway);
+        let outcome = shared.used_tokens.use_once(&token.issuer, &token.token_id, until, now);
+        match &outcome {
+            Err(Error::Replayed) => shared.counters.refused_replayed.add_one(),
+            Err(_) => shared.counters.refused_unavailable.add_one(),
+            Ok(()) => {}
+        }
+        outcome
+    }
+
+    /// A tower layer that lets only requests with a good bearer token through.
+    pub fn layer(&self) -> BearerLayer {
+        BearerLayer::new(self.clone())
+    }
+
+    /// Waits until tokens can be checked: keys and revocations are loaded. Returns at once after
+    /// [`shutdown`](Self::shutdown).
+    pub async fn ready(&self) {
+        loop {
+            let mut changed = std::pin::pin!(self.handle.shared.changed.notified());
+            // From here on no change is missed, also one before the await.
+            changed.as_mut().enable();
+            if self.is_ready() || self.handle.stopped.load(Ordering::Acquire) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether a good token would be accepted now: keys and revocations are loaded, and the
+    /// revocations are not older than the limit.
+    pub fn is_ready(&self) -> bool {
+        let shared = &self.handle.shared;
+        shared.keys.is_loaded() && shared.judge_freshness(clock::now()).is_ok()
+    }
+
+    /// Counters and ages, for the program's own metrics.
+    pub fn metrics(&self) -> Metrics {
+        let shared = &self.handle.shared;
+        Metrics {
+            revocations: u64::try_from(shared.deny_set.len()).unwrap_or(u64::MAX),
+            keys_age: shared.keys.age(),
+            revocations_age: shared.freshness.age(),
+            ..shared.counters.read()
+        }
+    }
+
+    /// Ends the background tasks of all clones. What was loaded goes on being used: keys for good,
+    /// revocations until they are too old.
+    pub fn shutdown(&self) {
+        self.handle.tasks.iter().for_each(AbortHandle::abort);
+        self.handle.stopped.store(true, Ordering::Release);
+        self.handle.shared.changed.notify_waiters();
+    }
+
+    pub(crate) fn resource_metadata(&self) -> Option<&str> {
+        self.handle.shared.resource_metadata.as_deref()
+    }
+}
+
+impl Shared {
+    /// The check. The token is judged first, so that a bad one is told so also while the verifier
+    /// is not ready, and the deny set before its age: what is known to be revoked stays refused.
+    fn check(&self, token: &str, now: Timestamp) -> Result<Verified<AccessToken>, Error> {
+        let keys = self.keys.keys();
+        let keys = keys.as_deref().ok_or(Error::NotReady)?;
+        let token = self.policy.verify(keys, token, now)?;
+        if self.deny_set.is_revoked(&token.token_id, token.grant_id.as_deref(), now) {
+            return Err(Error::Revoked);
+        }
+        self.judge_freshness(now)?;
+        Ok(token)
+    }
+
+    fn judge_freshness(&self, now: Timestamp) -> Result<(), Error> {
+        if !self.follows_revocations {
+            return Ok(());
+        }
+        if self.freshness.age().is_none() {
+            return Err(Error::NotReady);
+        }
+        match self.when_stale {
+            WhenStale::Reject if !self.freshness.is_fresh(self.max_staleness, now) => {
+                Err(Error::Stale)
+            }
+            WhenStale::Reject | WhenStale::DangerAccept => Ok(()),
+        }
+    }
+
+    /// Gets newer keys, or waits for those who are getting them. Tells whether to look again.
+    async fn newer_keys(&self) -> bool {
+        match self.keys.ask() {
+            Ask::TooSoon => {
+                self.counters.unknown_keys_throttled.add_one();
+                false
+            }
+            Ask::Wait { mut done, first } => {
+                if first {
+                    self.counters.unknown_key_loads.add_one();
+                }
+                timeout(self.timing.request, done.changed()).await.is_ok_and(|done| done.is_ok())
+            }
+        }
+    }
+
+    fn count(&self, outcome: &Result<Verified<AccessToken>, Error>) {
+        match outcome {
+            Ok(_) => self.counters.accepted.add_one(),
+            Err(Error::Revoked) => self.counters.refused_revoked.add_one(),
+            Err(reason) if reason.is_temporary() => self.counters.refused_unavailable.add_one(),
+            Err(_) => self.counters.refused.add_one(),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("policy", &self.handle.shared.policy)
+            .field("ready", &self.is_ready())
+            .finish_non_exhaustive()
+    }
+}
