@@ -148,7 +148,7 @@ mod tests {
 
     const METADATA: &str = "https://api.example/.well-known/oauth-protected-resource";
 
-    fn check(refusal: Refusal, status: u16, challenge: Option<&str>, body: &str) {
+    fn check(refusal: &Refusal, status: u16, challenge: Option<&str>, body: &str) {
         let response: Response<Bytes> = refusal.clone().into_response(Some(METADATA));
         assert_eq!(response.status().as_u16(), status, "{refusal:?}");
         let challenge = challenge.map(|start| {
@@ -167,11 +167,11 @@ mod tests {
 
     #[test]
     fn each_refusal_has_its_answer() {
-        check(BearerError::Missing.into(), 401, Some("Bearer"), "invalid_request");
+        check(&BearerError::Missing.into(), 401, Some("Bearer"), "invalid_request");
         let malformed = "Bearer error=\"invalid_request\", error_description=\"There must be one \
             Authorization header with one bearer token.\"";
         for reason in [BearerError::Repeated, BearerError::Malformed, BearerError::TooLong] {
-            check(reason.into(), 400, Some(malformed), "invalid_request");
+            check(&reason.into(), 400, Some(malformed), "invalid_request");
         }
         let invalid = "Bearer error=\"invalid_token\", error_description=\"The token is not valid \
             here.\"";
@@ -181,20 +181,20 @@ mod tests {
             Error::Revoked,
             Error::Replayed,
         ] {
-            check(reason.into(), 401, Some(invalid), "invalid_token");
+            check(&reason.into(), 401, Some(invalid), "invalid_token");
         }
         let expired =
             "Bearer error=\"invalid_token\", error_description=\"The token has expired.\"";
         let reason = Error::Token(countersign_jose::Error::Expired);
-        check(reason.into(), 401, Some(expired), "invalid_token");
+        check(&reason.into(), 401, Some(expired), "invalid_token");
         for reason in [Error::NotReady, Error::Stale, Error::ReplayGuardFull] {
-            check(reason.into(), 503, None, "temporarily_unavailable");
+            check(&reason.into(), 503, None, "temporarily_unavailable");
         }
         let scope = "Bearer error=\"insufficient_scope\", error_description=\"The token does not \
             permit this.\", scope=\"orders:read orders:write\"";
         let required = "orders:read orders:write".to_owned();
         let refusal = Refusal::InsufficientScope { required };
-        check(refusal, 403, Some(scope), "insufficient_scope");
+        check(&refusal, 403, Some(scope), "insufficient_scope");
     }
 
     #[test]

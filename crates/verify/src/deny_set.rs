@@ -3,7 +3,7 @@
 use std::fmt;
 
 use countersign_jose::Timestamp;
-use papaya::HashMap;
+use papaya::{HashMap, ResizeMode};
 
 use crate::id_key::{BuildKeyHasher, IdKey, KeyMaker};
 
@@ -26,7 +26,6 @@ pub enum Revoked {
 ///
 /// An entry counts until its own expiry, whether or not [`prune`](Self::prune) has run: pruning only
 /// gives memory back. Nothing else takes an entry out, so a revocation is never forgotten early.
-#[derive(Default)]
 pub struct DenySet {
     keys: KeyMaker,
     until: HashMap<IdKey, Timestamp, BuildKeyHasher>,
@@ -35,13 +34,25 @@ pub struct DenySet {
 impl DenySet {
     /// An empty set.
     pub fn new() -> Self {
-        Self::default()
+        // So many entries move at each insert while the table grows: few enough that no insert takes
+        // a millisecond, and enough that lookups soon have one table to look into, not two.
+        let growth = ResizeMode::Incremental(1024);
+        let hasher = BuildKeyHasher::default();
+        let until = HashMap::builder().hasher(hasher).resize_mode(growth).build();
+        Self { keys: KeyMaker::default(), until }
     }
 
     /// Revokes `id` until `expires_at`. Of two expiries for the same id the later one counts.
     pub fn insert(&self, kind: Revoked, id: &str, expires_at: Timestamp) {
-        let key = self.keys.key((kind, id));
-        self.until.pin().update_or_insert(key, |until| expires_at.max(*until), expires_at);
+        let (key, until) = (self.keys.key((kind, id)), self.until.pin());
+        // Not `update_or_insert`: a table filled by it needs ten times as long for a lookup.
+        while let Err(known) = until.try_insert(key, expires_at) {
+            // Pruning may take an expired entry away in between; then it is inserted after all.
+            let is_later = expires_at > *known.current;
+            if !is_later || until.update(key, |until| expires_at.max(*until)).is_some() {
+                return;
+            }
+        }
     }
 
     /// Whether the token `token_id` or its grant is revoked at `now`.
@@ -69,6 +80,12 @@ impl DenySet {
     /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.until.is_empty()
+    }
+}
+
+impl Default for DenySet {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
