@@ -157,8 +157,8 @@ pub struct AuditEntry {
     pub grant_id: String,
 }
 
-/// A durable store. Each method that changes something is one atomic step, and is answered only
-/// when it is durable; those that answer [`Uncommitted`] let the caller prepare meanwhile.
+/// A durable store. Each method that changes something is one atomic step (but [`Store::sweep`],
+/// which is many), and is answered only when it is durable; those that answer [`Uncommitted`] let the caller prepare meanwhile.
 pub trait Store: Send + Sync + 'static {
     /// Follows the store's position.
     fn position(&self) -> watch::Receiver<Position>;
@@ -254,6 +254,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// The newest audit entries, at most `limit`.
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;
-    /// Forgets what can't matter any more. Answers how many rows went.
+    /// Forgets what can't matter any more, in steps so small that no one waits behind them. A
+    /// revocation goes after all that came before it. Answers how many rows went.
     fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Answer<'_, usize>;
 }

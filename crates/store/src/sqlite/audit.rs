@@ -43,8 +43,12 @@ pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<AuditE
         .collect()
 }
 
-pub(super) fn sweep(connection: &Connection) -> Result<usize> {
+/// Forgets the oldest entries beyond those that are kept, at most `limit`.
+pub(super) fn sweep(connection: &Connection, limit: u32) -> Result<usize> {
     connection
-        .prepare_cached("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1")?
-        .execute([KEPT_MAX])
+        .prepare_cached(
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit
+                 WHERE id <= (SELECT max(id) FROM audit) - ?1 ORDER BY id LIMIT ?2)",
+        )?
+        .execute([KEPT_MAX, limit])
 }

@@ -11,6 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params, params_from_iter};
 
 use super::column::{Count, Id, Json, Millis, unreadable};
+use super::sweep::Mortal;
 use super::{audit, revocation};
 use crate::store::{
     CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, RotationOutcome, RotationRequest,
@@ -19,6 +20,9 @@ use crate::store::{
 const COLUMNS: &str = "SELECT id, subject, client_id, scope, audience, auth_time, amr, session_id,
     sender, generation, rotated_at, created_at, idle_expires_at, expires_at, ended_at,
     ended_reason, pending FROM grants";
+
+const ROTATE: &str =
+    "UPDATE grants SET generation = ?2, rotated_at = ?3, idle_expires_at = ?4 WHERE id = ?1";
 
 fn read(row: &Row<'_>) -> Result<Grant> {
     let time = |at| row.get(at).map(|Millis(time)| time);
@@ -45,7 +49,9 @@ fn read(row: &Row<'_>) -> Result<Grant> {
         expires_at: time(13)?,
         ended: match (ended, reason) {
             (Some(Millis(at)), Some(reason)) => Some((at, read_reason(&reason)?)),
-            _ => None,
+            (None, None) => None,
+            // Half an end is no life.
+            _ => return Err(unreadable("the end of a grant")),
         },
         pending: pending.map(|Json(pending)| pending),
     })
@@ -55,11 +61,20 @@ fn read_reason(word: &str) -> Result<EndReason> {
     serde_json::from_value(word.into()).map_err(|_| unreadable("the reason of an ended grant"))
 }
 
+fn find_statement() -> String {
+    format!("{COLUMNS} WHERE id = ?1")
+}
+
+fn select_statement(condition: &str) -> String {
+    format!("{COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?2")
+}
+
+fn unended_statement(condition: &str) -> String {
+    format!("{COLUMNS} WHERE {condition} AND ended_at IS NULL ORDER BY id")
+}
+
 pub(super) fn find(connection: &Connection, id: GrantId) -> Result<Option<Grant>> {
-    connection
-        .prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?
-        .query_row([Id(id)], read)
-        .optional()
+    connection.prepare_cached(&find_statement())?.query_row([Id(id)], read).optional()
 }
 
 pub(super) fn select(
@@ -70,7 +85,7 @@ pub(super) fn select(
     let (condition, value) = condition(selector);
     let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
     connection
-        .prepare_cached(&format!("{COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?2"))?
+        .prepare_cached(&select_statement(condition))?
         .query_map(params_from_iter([value, limit]), read)?
         .collect()
 }
@@ -165,24 +180,20 @@ pub(super) fn rotate(
     };
     match refresh_family::redeem(Some(&grant), presented, settings, moment.now) {
         refresh_family::Verdict::Rotate(next) => {
-            connection
-                .prepare_cached(
-                    "UPDATE grants SET generation = ?2, rotated_at = ?3, idle_expires_at = ?4
-                     WHERE id = ?1",
-                )?
-                .execute((
-                    Id(*id),
-                    Count(next.generation),
-                    Millis(next.rotated_at),
-                    Millis(next.idle_expires_at),
-                ))?;
+            connection.prepare_cached(ROTATE)?.execute((
+                Id(*id),
+                Count(next.generation),
+                Millis(next.rotated_at),
+                Millis(next.idle_expires_at),
+            ))?;
             Ok(RotationOutcome::Rotated(next))
         }
         refresh_family::Verdict::Retry => Ok(RotationOutcome::Retried(Box::new(grant))),
         refresh_family::Verdict::End(reason) => {
             end(connection, &grant, reason, moment)?;
             audit::note(connection, moment.now, reason.as_str(), &grant)?;
-            Ok(RotationOutcome::Reused(Box::new(grant)))
+            let ended = Grant { ended: Some((moment.now, reason)), pending: None, ..grant };
+            Ok(RotationOutcome::Reused(Box::new(ended)))
         }
         refresh_family::Verdict::Refuse(refusal) => {
             if refusal == Refusal::AheadOfRecord {
@@ -202,7 +213,7 @@ pub(super) fn end_selected(
 ) -> Result<EndedGrants> {
     let (condition, value) = condition(selector);
     let found: Vec<Grant> = connection
-        .prepare_cached(&format!("{COLUMNS} WHERE {condition} AND ended_at IS NULL ORDER BY id"))?
+        .prepare_cached(&unended_statement(condition))?
         .query_map([value], read)?
         .collect::<Result<_>>()?;
     let keep_offline = matches!(selector, GrantSelector::Session(_));
@@ -255,7 +266,8 @@ pub(super) fn remember_consent(connection: &Connection, grant: &Grant) -> Result
             known.audience.push(resource.clone());
         }
     }
-    let scope = Scope::parse(&both).map_err(|_| unreadable("a stored scope"))?;
+    // Too much to be read back gives way to what was agreed to now: the user is asked once more.
+    let scope = Scope::parse(&both).unwrap_or_else(|_| grant.scope.clone());
     connection
         .prepare_cached(
             "INSERT INTO consent (subject, client_id, scope, audience) VALUES (?1, ?2, ?3, ?4)
@@ -273,16 +285,10 @@ fn forget_consent(connection: &Connection, grant: &Grant) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the grants of which nothing can be alive any more.
-pub(super) fn sweep(
-    connection: &Connection,
-    lifetimes: &Lifetimes,
-    now: Timestamp,
-) -> Result<usize> {
-    let margin = lifetimes.revocation_horizon(now).since(now);
-    connection
-        .prepare_cached(
-            "DELETE FROM grants WHERE expires_at < ?1 OR idle_expires_at < ?1 OR ended_at < ?1",
-        )?
-        .execute([Millis(now.minus(margin))])
-}
+/// What a grant is deleted by: when its last chance to issue a token passed (`?3`), or when it
+/// was ended (`?4`).
+pub(super) const MORTAL: Mortal = Mortal {
+    table: "grants",
+    key: "id",
+    dead: "expires_at < ?3 OR idle_expires_at < ?3 OR ended_at < ?4",
+};

@@ -14,15 +14,21 @@ const APPLICATION_ID: i32 = 0x4374_536e;
 /// list is the version.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
 
-/// Brings the schema up to date.
-pub(super) fn run(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let version = pragma("user_version").map_err(|error| explain(&error, path))?;
-    let owner = pragma("application_id").map_err(|error| explain(&error, path))?;
-    let tables: i32 = connection
-        .query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))
-        .map_err(|error| explain(&error, path))?;
-    if owner != APPLICATION_ID && (tables > 0 || version != 0) {
+/// The version of the schema, if the file is ours and not too new. Changes nothing.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let facts = || -> rusqlite::Result<(i32, i32, i32)> {
+        // One view of the file: another process may be making the schema right now.
+        let view = connection.unchecked_transaction()?;
+        let number = |sql| view.query_row(sql, [], |row| row.get(0));
+        Ok((
+            number("PRAGMA user_version")?,
+            number("PRAGMA application_id")?,
+            number("SELECT count(*) FROM sqlite_master")?,
+        ))
+    };
+    let (version, owner, tables) = facts().map_err(|error| explain(&error, path))?;
+    let fresh = owner == 0 && version == 0 && tables == 0;
+    if owner != APPLICATION_ID && !fresh {
         return Err(StoreError::NotOurs { path: path.display().to_string() });
     }
     let known = u32::try_from(MIGRATIONS.len()).expect("there are few migrations");
@@ -30,6 +36,12 @@ pub(super) fn run(connection: &Connection, path: &Path) -> Result<(), StoreError
     if found > known {
         return Err(StoreError::Newer { path: path.display().to_string(), found, known });
     }
+    Ok(found)
+}
+
+/// Brings the schema up to date.
+pub(super) fn run(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = version(connection, path)?;
     for (migration, to) in MIGRATIONS.iter().zip(1..).skip(found as usize) {
         step(connection, migration, to).map_err(|error| explain(&error, path))?;
     }

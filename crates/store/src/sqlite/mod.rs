@@ -14,6 +14,7 @@ mod readers;
 mod revocation;
 mod session;
 mod store;
+mod sweep;
 mod writer;
 
 #[cfg(test)]

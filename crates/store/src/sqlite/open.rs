@@ -2,33 +2,69 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
+use super::migrations;
 use crate::error::StoreError;
 
-/// The writer's connection; makes the file if it is not there.
+/// The writer's connection; makes the file if it is not there. A file that is not ours, or is
+/// too new for us, stays as it is, byte for byte.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
-        .map_err(|error| explain(&error, path))
-}
-
-/// A connection that only reads.
-pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    connection.pragma_update(None, "query_only", true)?;
+    make_private(path);
+    let explain = |error| explain(&error, path);
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(explain)?;
+    // Closing the last connection would move a log that someone left into the file.
+    let leave_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(leave_log, true).map_err(explain)?;
+    migrations::version(&connection, path)?;
+    if connection.is_readonly(MAIN_DB).map_err(explain)? {
+        return Err(not_writable(path, "the file is read-only"));
+    }
+    let mode = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0))
+        .map_err(explain)?;
+    if mode != "wal" {
+        return Err(not_writable(path, "its file system does not allow a write-ahead log"));
+    }
+    connection.set_db_config(leave_log, false).map_err(explain)?;
     Ok(connection)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+/// A connection that only reads. The writer's has been opened before.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::empty()).map_err(|error| explain(&error, path))?;
+    connection.pragma_update(None, "query_only", true).map_err(|error| explain(&error, path))?;
+    Ok(connection)
+}
+
+/// The file holds password hashes, so it is for its owner only. SQLite gives the log beside it
+/// the same permissions.
+#[cfg(unix)]
+fn make_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut new = std::fs::OpenOptions::new();
+    // What goes wrong here goes wrong again for SQLite, and is explained then.
+    let _ = new.write(true).create_new(true).mode(0o600).open(path);
+}
+
+#[cfg(not(unix))]
+const fn make_private(_: &Path) {}
+
+fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // FULL: a commit returns after the log has reached the disk.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -4_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
+}
+
+fn not_writable(path: &Path, reason: &str) -> StoreError {
+    StoreError::NotWritable { path: path.display().to_string(), reason: reason.into() }
 }
 
 /// Turns what SQLite says while opening into a sentence about the file.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::column::{Count, failed};
+use super::column::Count;
 use super::open;
 use crate::error::StoreError;
 use crate::store::Position;
@@ -58,7 +58,7 @@ impl Follower {
         path: &Path,
         sender: Arc<watch::Sender<Position>>,
     ) -> Result<Self, StoreError> {
-        let connection = open::open_reader(path).map_err(failed)?;
+        let connection = open::open_reader(path)?;
         let (stop, stopped) = mpsc::channel();
         let told = Arc::clone(&sender);
         let thread = std::thread::Builder::new()
@@ -84,18 +84,31 @@ impl Drop for Follower {
 }
 
 fn follow(connection: &Connection, sender: &watch::Sender<Position>, stopped: &mpsc::Receiver<()>) {
-    let mut seen = -1;
+    let mut seen = None;
+    let mut blind = false;
     while stopped.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
-        let looked = connection.pragma_query_value(None, "data_version", |row| row.get(0));
-        let moved = looked.and_then(|version: i64| {
-            if version != seen {
-                seen = version;
-                tell(sender, read(connection)?);
-            }
-            Ok(())
-        });
-        if let Err(error) = moved {
-            tracing::warn!(%error, "the database can't be watched for changes");
+        let looked = look(connection, seen, sender);
+        // Said once, not a hundred times a second.
+        if let Err(error) = &looked
+            && !blind
+        {
+            tracing::error!(%error, "the database can't be watched for changes");
         }
+        blind = looked.is_err();
+        // A change counts as seen when it has been told: a look that failed is made again.
+        seen = looked.ok().or(seen);
     }
+}
+
+/// Tells the position if the file is not at the version `seen`. Answers its version.
+fn look(
+    connection: &Connection,
+    seen: Option<i64>,
+    sender: &watch::Sender<Position>,
+) -> rusqlite::Result<i64> {
+    let version = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+    if seen != Some(version) {
+        tell(sender, read(connection)?);
+    }
+    Ok(version)
 }

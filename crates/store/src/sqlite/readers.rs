@@ -36,7 +36,7 @@ impl Readers {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => open::open_reader(&self.path).map_err(failed)?,
+            None => open::open_reader(&self.path)?,
         };
         let result = query(&connection).map_err(failed);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

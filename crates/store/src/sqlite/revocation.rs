@@ -35,35 +35,47 @@ pub(super) fn after(
     seq: u64,
     limit: usize,
 ) -> Result<Option<Vec<Revocation>>> {
-    let events: Vec<Revocation> = connection
-        .prepare_cached(
-            "SELECT seq, kind, id, expires_at FROM revocation WHERE seq > ?1
-             ORDER BY seq LIMIT ?2",
-        )?
-        .query_map([Count(seq), Count(limit as u64)], read)?
-        .collect::<Result<_>>()?;
-    let newest = position::read(connection)?.revocation;
-    let next = events.first().map_or(newest + 1, |event| event.seq);
-    // Numbers have no holes but for those forgotten, so the next one has to be the next.
-    Ok((seq <= newest && next == seq + 1).then_some(events))
+    // One view: an event between two would look like one that was forgotten.
+    let view = connection.unchecked_transaction()?;
+    let newest = position::read(&view)?.revocation;
+    if seq >= newest {
+        return Ok((seq == newest).then(Vec::new));
+    }
+    let oldest: Option<Count> =
+        view.prepare_cached("SELECT min(seq) FROM revocation")?.query_row([], |row| row.get(0))?;
+    if oldest.is_none_or(|Count(oldest)| oldest > seq + 1) {
+        return Ok(None);
+    }
+    view.prepare_cached(
+        "SELECT seq, kind, id, expires_at FROM revocation WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?
+    .query_map([Count(seq), Count(limit as u64)], read)?
+    .collect::<Result<_>>()
+    .map(Some)
 }
 
 /// All events that can still hit a token, as of one moment.
 pub(super) fn snapshot(connection: &Connection, now: Timestamp) -> Result<Snapshot> {
-    let transaction = connection.unchecked_transaction()?;
-    let seq = position::read(&transaction)?.revocation;
-    let events = transaction
+    let view = connection.unchecked_transaction()?;
+    let seq = position::read(&view)?.revocation;
+    let events = view
         .prepare_cached(
             "SELECT seq, kind, id, expires_at FROM revocation WHERE expires_at > ?1 ORDER BY seq",
         )?
         .query_map([Count(now.as_secs())], read)?
         .collect::<Result<_>>()?;
-    transaction.commit()?;
     Ok(Snapshot { seq, events })
 }
 
-pub(super) fn sweep(connection: &Connection, now: Timestamp) -> Result<usize> {
-    connection
-        .prepare_cached("DELETE FROM revocation WHERE expires_at <= ?1")?
-        .execute([Count(now.as_secs())])
+/// Forgets the oldest events, at most `limit`, up to the first that can still hit a token: what
+/// is left has no hole.
+pub(super) fn sweep(connection: &Connection, now: Timestamp, limit: u32) -> Result<usize> {
+    let oldest: Vec<(i64, bool)> = connection
+        .prepare_cached("SELECT seq, expires_at <= ?1 FROM revocation ORDER BY seq LIMIT ?2")?
+        .query_map((Count(now.as_secs()), limit), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    let Some((last, _)) = oldest.iter().take_while(|(_, dead)| *dead).last() else {
+        return Ok(0);
+    };
+    connection.prepare_cached("DELETE FROM revocation WHERE seq <= ?1")?.execute([last])
 }

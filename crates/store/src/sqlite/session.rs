@@ -1,11 +1,11 @@
 //! Sign-in sessions.
 
 use countersign_protocol::Timestamp;
-use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::session::Session;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 
 use super::column::Millis;
+use super::sweep::Mortal;
 
 const COLUMNS: &str =
     "SELECT secret_hash, id, subject, auth_time, last_seen_at, user_agent FROM session";
@@ -53,9 +53,12 @@ pub(super) fn begin(connection: &Connection, session: &Session) -> Result<()> {
     Ok(())
 }
 
+/// Two requests may come in one order and be noted in the other.
 pub(super) fn touch(connection: &Connection, hash: &[u8; 32], now: Timestamp) -> Result<()> {
     connection
-        .prepare_cached("UPDATE session SET last_seen_at = ?2 WHERE secret_hash = ?1")?
+        .prepare_cached(
+            "UPDATE session SET last_seen_at = max(last_seen_at, ?2) WHERE secret_hash = ?1",
+        )?
         .execute((hash, Millis(now)))?;
     Ok(())
 }
@@ -72,15 +75,6 @@ pub(super) fn end_all_of(connection: &Connection, subject: &str) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn sweep(
-    connection: &Connection,
-    lifetimes: &Lifetimes,
-    now: Timestamp,
-) -> Result<usize> {
-    connection
-        .prepare_cached("DELETE FROM session WHERE auth_time < ?1 OR last_seen_at < ?2")?
-        .execute((
-            Millis(now.minus(lifetimes.session_absolute)),
-            Millis(now.minus(lifetimes.session_idle)),
-        ))
-}
+/// What a session is deleted by: when it began (`?3`), or when it was last used (`?4`).
+pub(super) const MORTAL: Mortal =
+    Mortal { table: "session", key: "secret_hash", dead: "auth_time < ?3 OR last_seen_at < ?4" };

@@ -20,14 +20,14 @@ use crate::store::{
 use crate::uncommitted::Uncommitted;
 
 impl SqliteStore {
-    fn read<'a, T: Send + 'a>(
+    pub(super) fn read<'a, T: Send + 'a>(
         &'a self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'a,
     ) -> Answer<'a, T> {
         Box::pin(async move { self.readers.read(query) })
     }
 
-    fn commit<T: Send + 'static>(
+    pub(super) fn commit<T: Send + 'static>(
         &self,
         step: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Answer<'_, T> {
@@ -208,12 +208,7 @@ impl Store for SqliteStore {
     }
 
     fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Answer<'_, usize> {
-        self.commit(move |connection| {
-            Ok(grant::sweep(connection, &lifetimes, now)?
-                + session::sweep(connection, &lifetimes, now)?
-                + revocation::sweep(connection, now)?
-                + audit::sweep(connection)?)
-        })
+        Box::pin(async move { self.forget(&lifetimes, now).await })
     }
 }
 

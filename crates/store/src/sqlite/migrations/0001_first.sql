@@ -63,7 +63,6 @@ CREATE TABLE revocation (
     id TEXT NOT NULL,
     expires_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX revocation_by_expiry ON revocation (expires_at);
 
 CREATE TABLE signing_key (
     kid TEXT PRIMARY KEY,

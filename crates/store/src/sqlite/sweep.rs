@@ -1,0 +1,96 @@
+//! Forgetting what is dead, a slice at a time: other steps go between the slices, so no request
+//! waits behind a sweep, however large the store has become.
+
+use countersign_protocol::Timestamp;
+use countersign_protocol::lifetimes::Lifetimes;
+use rusqlite::{Connection, Result};
+
+use super::column::Millis;
+use super::{SqliteStore, audit, grant, revocation, session};
+use crate::error::StoreError;
+
+/// Rows that are looked at in one step.
+const SLICE: u32 = 1_000;
+
+/// A table whose rows die of age.
+pub(super) struct Mortal {
+    pub table: &'static str,
+    /// Its primary key, a blob.
+    pub key: &'static str,
+    /// Whether a row is dead, given the times `?3` and `?4`.
+    pub dead: &'static str,
+}
+
+impl SqliteStore {
+    /// Deletes what nothing that is alive can refer to. Answers how many rows went.
+    pub(super) async fn forget(
+        &self,
+        lifetimes: &Lifetimes,
+        now: Timestamp,
+    ) -> std::result::Result<usize, StoreError> {
+        // A grant stays as long as its last access token may live.
+        let horizon = now.minus(lifetimes.revocation_horizon(now).since(now));
+        let begun = now.minus(lifetimes.session_absolute);
+        let seen = now.minus(lifetimes.session_idle);
+        let mut deleted = self.forget_mortals(&grant::MORTAL, [horizon, horizon]).await?;
+        deleted += self.forget_mortals(&session::MORTAL, [begun, seen]).await?;
+        deleted += self.forget_oldest(move |c| revocation::sweep(c, now, SLICE)).await?;
+        deleted += self.forget_oldest(|c| audit::sweep(c, SLICE)).await?;
+        Ok(deleted)
+    }
+
+    async fn forget_mortals(
+        &self,
+        mortal: &'static Mortal,
+        before: [Timestamp; 2],
+    ) -> std::result::Result<usize, StoreError> {
+        let (mut deleted, mut after) = (0, Some(Vec::new()));
+        while let Some(from) = after {
+            let slice = self.commit(move |connection| mortal.sweep(connection, &from, before));
+            let (count, to) = slice.await?;
+            deleted += count;
+            after = to;
+        }
+        Ok(deleted)
+    }
+
+    async fn forget_oldest(
+        &self,
+        slice: impl Fn(&Connection) -> Result<usize> + Copy + Send + 'static,
+    ) -> std::result::Result<usize, StoreError> {
+        let mut deleted = 0;
+        loop {
+            let count = self.commit(slice).await?;
+            deleted += count;
+            if count < SLICE as usize {
+                return Ok(deleted);
+            }
+        }
+    }
+}
+
+impl Mortal {
+    /// Deletes the dead among the next rows after a key. Answers their number, and the key to go
+    /// on from if there may be more rows.
+    fn sweep(
+        &self,
+        connection: &Connection,
+        after: &[u8],
+        before: [Timestamp; 2],
+    ) -> Result<(usize, Option<Vec<u8>>)> {
+        let Self { table, key, dead } = self;
+        let last: Option<Vec<u8>> = connection
+            .prepare_cached(&format!(
+                "SELECT max({key}) FROM
+                     (SELECT {key} FROM {table} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2)"
+            ))?
+            .query_row((after, SLICE), |row| row.get(0))?;
+        let Some(last) = last else { return Ok((0, None)) };
+        let count = connection
+            .prepare_cached(&format!(
+                "DELETE FROM {table} WHERE {key} > ?1 AND {key} <= ?2 AND ({dead})"
+            ))?
+            .execute((after, &last, Millis(before[0]), Millis(before[1])))?;
+        Ok((count, Some(last)))
+    }
+}
