@@ -8,8 +8,8 @@ use http::{StatusCode, request::Parts};
 
 use crate::Caller;
 
-/// A handler takes a [`Caller`], but its route is not behind a
-/// [`BearerLayer`](crate::BearerLayer). A mistake in the program, and so the only 500 of this crate.
+/// A handler takes a [`Caller`], but its route is not behind a [`BearerLayer`](crate::BearerLayer).
+/// A mistake in the program, and so the only 500 of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissingLayer;

@@ -74,7 +74,8 @@ impl VerifierBuilder {
         Self { algorithms: algorithms.to_vec(), ..self }
     }
 
-    /// Follows the issuer's pushed revocations, as this client (HTTP Basic, RFC 6749 section 2.3.1).
+    /// Follows the issuer's pushed revocations, as this client (HTTP Basic, RFC 6749 section
+    /// 2.3.1).
     pub fn revocations(self, client_id: &str, client_secret: &str) -> Self {
         let credentials =
             (!client_id.is_empty()).then(|| basic_credentials(client_id, client_secret)).flatten();

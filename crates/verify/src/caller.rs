@@ -4,8 +4,8 @@ use std::{ops::Deref, sync::Arc};
 
 use countersign_jose::{AccessToken, Verified};
 
-/// The verified access token of a request. The layer puts it into the request's extensions; with the
-/// feature `axum` it is an extractor, so a handler that takes it runs for verified tokens only.
+/// The verified access token of a request. The layer puts it into the request's extensions; with
+/// the feature `axum` it is an extractor, so a handler that takes it runs for verified tokens only.
 #[derive(Clone, Debug)]
 pub struct Caller(Arc<Verified<AccessToken>>);
 

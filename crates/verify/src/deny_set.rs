@@ -20,12 +20,14 @@ pub enum Revoked {
 /// The live revocations.
 ///
 /// A lookup takes no lock, and an insert does not copy the set: it is one concurrent hash table,
-/// which readers walk without waiting and which grows a few entries at a time. An immutable map that
-/// is swapped whole would read as fast, but copying a million entries for each revocation would not
-/// do. Keys are 128-bit hashes, so an entry takes the same room whatever its id looks like.
+/// which readers walk without waiting and which grows a few entries at a time. An immutable map
+/// that is swapped whole would read as fast, but copying a million entries for each revocation
+/// would not do. Keys are 128-bit hashes, so an entry takes the same room whatever its id looks
+/// like.
 ///
-/// An entry counts until its own expiry, whether or not [`prune`](Self::prune) has run: pruning only
-/// gives memory back. Nothing else takes an entry out, so a revocation is never forgotten early.
+/// An entry counts until its own expiry, whether or not [`prune`](Self::prune) has run: pruning
+/// only gives memory back. Nothing else takes an entry out, so a revocation is never forgotten
+/// early.
 pub struct DenySet {
     keys: KeyMaker,
     until: HashMap<IdKey, Timestamp, BuildKeyHasher>,
@@ -34,8 +36,8 @@ pub struct DenySet {
 impl DenySet {
     /// An empty set.
     pub fn new() -> Self {
-        // So many entries move at each insert while the table grows: few enough that no insert takes
-        // a millisecond, and enough that lookups soon have one table to look into, not two.
+        // So many entries move at each insert while the table grows: few enough that no insert
+        // takes a millisecond, and enough that lookups soon have one table to look into, not two.
         let growth = ResizeMode::Incremental(1024);
         let hasher = BuildKeyHasher::default();
         let until = HashMap::builder().hasher(hasher).resize_mode(growth).build();

@@ -49,8 +49,8 @@ impl Error {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
-    /// The issuer is not an https URL without query and fragment (RFC 8414 section 2). Plain http is
-    /// accepted for a loopback host only.
+    /// The issuer is not an https URL without query and fragment (RFC 8414 section 2). Plain http
+    /// is accepted for a loopback host only.
     #[error("the issuer is no usable URL: {0}")]
     Issuer(&'static str),
     /// The URL of the resource metadata is not https, nor http on a loopback host.

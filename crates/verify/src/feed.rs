@@ -176,8 +176,8 @@ impl FeedFollower {
             let chunk = timeout(silence, next_chunk(&mut body)).await;
             let chunk = chunk.map_err(|_| FeedError::Silent(silence))??;
             let received_at = Instant::now();
-            // If this process was stopped meanwhile, what lies in the socket may be long past, and a
-            // heartbeat in it proves nothing.
+            // If this process was stopped meanwhile, what lies in the socket may be long past, and
+            // a heartbeat in it proves nothing.
             if received_at - heard_at > silence {
                 return Err(FeedError::Silent(silence));
             }

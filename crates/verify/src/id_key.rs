@@ -9,10 +9,10 @@ pub(crate) type BuildKeyHasher = BuildHasherDefault<KeyHasher>;
 
 /// An id, or a pair of them, as 128 bits.
 ///
-/// Two ids with the same key are one for us. That errs on the safe side: it can refuse a good token,
-/// never pass a bad one. With a million entries the chance for one token is about 1 in 10^32. A
-/// stranger cannot aim for it either: ids are looked up only after the signature of the token that
-/// carries them was checked, and the seeds differ in each process.
+/// Two ids with the same key are one for us. That errs on the safe side: it can refuse a good
+/// token, never pass a bad one. With a million entries the chance for one token is about 1 in
+/// 10^32. A stranger cannot aim for it either: ids are looked up only after the signature of the
+/// token that carries them was checked, and the seeds differ in each process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct IdKey {
     high: u64,

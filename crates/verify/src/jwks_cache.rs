@@ -1,9 +1,9 @@
 //! The issuer's keys as a verifier holds them. Reading takes no lock and waits for nothing; one
 //! background task (`refresh`) replaces the whole set, and only by a usable one.
 //!
-//! A token whose key id is known never waits and never causes a request. One whose key id is unknown
-//! may ask for a refresh; all that ask at the same time share it, and after it the next pause begins.
-//! The key id itself never leaves the process.
+//! A token whose key id is known never waits and never causes a request. One whose key id is
+//! unknown may ask for a refresh; all that ask at the same time share it, and after it the next
+//! pause begins. The key id itself never leaves the process.
 
 use std::{
     sync::{

@@ -1,7 +1,8 @@
 //! Protects an API: access tokens are checked locally, and revoking one takes effect at once.
 //!
 //! ```no_run
-//! # async fn example(orders: impl tower_service::Service<http::Request<String>>) -> Result<(), countersign_verify::BuildError> {
+//! # use countersign_verify::BuildError;
+//! # async fn example(orders: impl tower_service::Service<()>) -> Result<(), BuildError> {
 //! use countersign_verify::Verifier;
 //! use tower_layer::Layer;
 //! let verifier = Verifier::discover("https://id.example", "https://api.example")
@@ -25,9 +26,10 @@
 //! | `revocation`, `sse` | what the feed says, and how it is read |
 //! | `staleness` | [`WhenStale`], and how old the revocations are |
 //! | `bearer`, `challenge`, `caller` | [`bearer_token`] in, [`Refusal`] or [`Caller`] out |
-//! | `discovery`, `secure_url`, `protected_resource` | the issuer's metadata, and [`ProtectedResource`] |
-//! | `error`, `metrics`, `timing`, `backoff` | [`Error`], [`BuildError`], [`Metrics`], time limits |
-//! | `clock`, `fetch`, `refresh`, `feed`, `layer`, `axum` | the only files with a clock or a network |
+//! | `discovery`, `secure_url` | the issuer's metadata |
+//! | `protected_resource` | the API's own: [`ProtectedResource`] |
+//! | `error`, `metrics`, `timing`, `backoff` | [`Error`], [`BuildError`], [`Metrics`], limits |
+//! | `clock`, `fetch`, `refresh`, `feed`, `layer`, `axum` | all that touches clock and network |
 
 #[cfg(feature = "axum")]
 mod axum;

@@ -72,7 +72,11 @@ mod tests {
         assert_eq!(resource.well_known_path(), "/.well-known/oauth-protected-resource");
         assert_eq!(
             resource.to_json(),
-            r#"{"resource":"https://api.example","authorization_servers":["https://id.example"],"bearer_methods_supported":["header"]}"#
+            concat!(
+                r#"{"resource":"https://api.example","#,
+                r#""authorization_servers":["https://id.example"],"#,
+                r#""bearer_methods_supported":["header"]}"#
+            )
         );
         let named = resource.scopes(["a", "b"]).name("Orders").to_json();
         assert!(named.contains(r#""scopes_supported":["a","b"]"#), "{named}");

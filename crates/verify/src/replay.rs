@@ -17,8 +17,8 @@ use crate::{
 /// Remembers which tokens were used, by issuer and `jti`, until they expire. Lives in the memory of
 /// one process: two processes that serve the same API each accept a token once.
 ///
-/// Memory is bounded twice, by the lifetime of the tokens and by a number of entries. At that number
-/// new tokens are refused, because forgetting an old one would let it be used again.
+/// Memory is bounded twice, by the lifetime of the tokens and by a number of entries. At that
+/// number new tokens are refused, because forgetting an old one would let it be used again.
 pub struct ReplayGuard {
     capacity: usize,
     keys: KeyMaker,

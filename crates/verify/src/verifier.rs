@@ -54,7 +54,8 @@ pub(crate) struct Shared {
 }
 
 impl Verifier {
-    /// Begins to build a verifier of tokens that `issuer` issued for `audience`, the URL of the API.
+    /// Begins to build a verifier of tokens that `issuer` issued for `audience`, the URL of the
+    /// API.
     pub fn discover(issuer: &str, audience: &str) -> VerifierBuilder {
         VerifierBuilder::new(issuer, audience)
     }
