@@ -1,1 +1,11 @@
-//! countersign-tests
+//! The harness of the black-box tests: the real binary, a small HTTP client that can also send
+//! what no client should, and a browser that knows cookies and plain forms.
+//!
+//! It panics where a test could not go on, and says why.
+
+pub mod binary;
+pub mod browser;
+pub mod folder;
+pub mod http;
+pub mod relying_party;
+pub mod server;

@@ -226,7 +226,8 @@ fn leftovers_are_found_in_code_only() {
 
 #[test]
 fn pure_crates_stay_pure() {
-    let source = "use std::{fmt, fs};\nuse std::net::{IpAddr, TcpStream};\nlet a = tokio::spawn(b);\n\
+    let source = "use std::{fmt, fs};\n\
+                  use std::net::{IpAddr, TcpStream};\nlet a = tokio::spawn(b);\n\
                   // std::fs\nlet c = Instantly;\n#[cfg(test)]\nmod tests {\nuse std::fs;\n}\n";
     let tree = Tree::of(&[("crates/jose/src/a.rs", source), ("crates/server/src/a.rs", source)]);
     assert_eq!(

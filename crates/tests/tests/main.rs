@@ -1,0 +1,7 @@
+//! Black-box tests of the binary: what it does when things go wrong.
+
+mod crash;
+mod hostile;
+mod races;
+mod shutdown;
+mod startup;
