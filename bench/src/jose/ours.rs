@@ -1,0 +1,48 @@
+//! `countersign-jose` as its users call it.
+
+use countersign_jose::{AccessToken, KeySet, Policy, SigningKey, Timestamp, jwt};
+use serde_json::{Map, json};
+
+use super::fixture::{AUDIENCE, Claims, Fixture, ISSUER, LEEWAY, Private};
+use super::side::{Side, reason};
+use crate::clock;
+
+pub(super) fn side(fixture: &Fixture) -> Result<Side, String> {
+    let algorithm = fixture.algorithm;
+    let key = match &fixture.private {
+        Private::Secret(secret) => SigningKey::from_secret(algorithm, secret),
+        Private::Pkcs8(der) => SigningKey::from_pkcs8(algorithm, der),
+    }
+    .map_err(reason)?;
+    let keys = KeySet::new([key.verifying_key()]);
+    let policy = Policy::access_token(ISSUER, AUDIENCE, &[algorithm]).map_err(reason)?;
+    let policy = policy.leeway(LEEWAY);
+    let claims = access_token(&fixture.claims);
+    Ok(Side {
+        name: "ours",
+        sign: Box::new(move || jwt::sign(&key, AccessToken::TYPE, &claims).map_err(reason)),
+        verify: Box::new(move |token| {
+            let now = Timestamp::from_millis(clock::since_epoch().as_millis() as u64);
+            policy.verify(&keys, token, now).map(drop).map_err(reason)
+        }),
+    })
+}
+
+fn access_token(claims: &Claims) -> AccessToken {
+    let claims = claims.clone();
+    AccessToken {
+        issuer: claims.iss,
+        subject: claims.sub,
+        audience: vec![claims.aud],
+        client_id: claims.client_id,
+        expires_at: claims.exp,
+        issued_at: claims.iat,
+        token_id: claims.jti,
+        not_before: Some(claims.nbf),
+        scope: Some(claims.scope),
+        grant_id: Some(claims.grant_id),
+        auth_time: Some(claims.auth_time),
+        extra: Map::from_iter([("roles".to_owned(), json!(claims.roles))]),
+        ..AccessToken::default()
+    }
+}
