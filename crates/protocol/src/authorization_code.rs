@@ -16,6 +16,8 @@ pub struct Presented {
     pub redirect_uri: Option<String>,
     /// `code_verifier`, if it was sent.
     pub code_verifier: Option<String>,
+    /// Fewer resources, if any were named (RFC 8707 §2.2).
+    pub resources: Vec<String>,
     /// The sender constraint that the request proved.
     pub sender: Sender,
     /// Whether the client gets a refresh token.
@@ -67,6 +69,10 @@ pub fn redeem(
         // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade attempt.
         (None, Some(_)) => return refuse("there was no code_challenge for this code_verifier"),
         (None, None) => {}
+    }
+    if presented.resources.iter().any(|resource| !grant.audience.contains(resource)) {
+        let why = "a resource was not part of what was granted";
+        return Verdict::Refuse(OAuthError::new(ErrorCode::InvalidTarget, why));
     }
     let idle = if presented.refreshable { lifetimes.refresh_idle } else { lifetimes.access_token };
     let ends = grant.created_at.plus(lifetimes.refresh_absolute);
@@ -125,6 +131,7 @@ mod tests {
             client_id: "web".into(),
             redirect_uri: Some("https://app.example/cb".into()),
             code_verifier: Some(VERIFIER.into()),
+            resources: vec![],
             sender: Sender::Bearer,
             refreshable: true,
         }
@@ -169,6 +176,10 @@ mod tests {
         expect_refusal(&|_, g| g.pending.as_mut().unwrap().code_challenge = None, "downgrade");
         expect_refusal(&|_, g| g.idle_expires_at = NOW, "expired");
         expect_refusal(&|_, g| g.ended = Some((NOW, EndReason::UserRevoked)), "ended");
+        let mut elsewhere = presented();
+        elsewhere.resources = vec!["https://other.example".into()];
+        let Verdict::Refuse(error) = judge(&pending_grant(), &elsewhere, NOW) else { panic!() };
+        assert_eq!(error.code, ErrorCode::InvalidTarget);
         let unknown = redeem(None, &presented(), &Lifetimes::default(), NOW);
         assert!(matches!(unknown, Verdict::Refuse(_)));
     }

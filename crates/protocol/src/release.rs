@@ -18,10 +18,10 @@ pub struct KnownScope {
 
 /// The scopes that release claims or change what is issued.
 pub const KNOWN_SCOPES: &[KnownScope] = &[
-    KnownScope { name: "openid", description: "Know who you are", claims: &["sub"] },
+    KnownScope { name: "openid", description: "know who you are", claims: &["sub"] },
     KnownScope {
         name: "profile",
-        description: "See your name and public profile",
+        description: "see your name and public profile",
         claims: &[
             "name",
             "family_name",
@@ -41,19 +41,19 @@ pub const KNOWN_SCOPES: &[KnownScope] = &[
     },
     KnownScope {
         name: "email",
-        description: "See your e-mail address",
+        description: "see your e-mail address",
         claims: &["email", "email_verified"],
     },
-    KnownScope { name: "address", description: "See your postal address", claims: &["address"] },
+    KnownScope { name: "address", description: "see your postal address", claims: &["address"] },
     KnownScope {
         name: "phone",
-        description: "See your phone number",
+        description: "see your phone number",
         claims: &["phone_number", "phone_number_verified"],
     },
-    KnownScope { name: "roles", description: "See your roles", claims: &["roles"] },
+    KnownScope { name: "roles", description: "see your roles", claims: &["roles"] },
     KnownScope {
         name: "offline_access",
-        description: "Keep access while you are not signed in",
+        description: "keep access while you are not signed in",
         claims: &[],
     },
 ];

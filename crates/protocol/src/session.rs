@@ -1,7 +1,7 @@
 //! Sign-in sessions of the authorization server: a random cookie, looked up by its hash.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use countersign_jose::{Timestamp, base64url};
+use countersign_jose::Timestamp;
 
 use crate::lifetimes::Lifetimes;
 use crate::random::{self, Randomness};
@@ -81,12 +81,6 @@ pub fn hash_secret(secret: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
     hash
-}
-
-/// The id under which a cookie's CSRF tokens are made: never the cookie itself.
-#[must_use]
-pub fn csrf_binding(secret: &str) -> String {
-    base64url::encode(digest(&SHA256, format!("csrf {secret}").as_bytes()).as_ref())
 }
 
 #[cfg(test)]

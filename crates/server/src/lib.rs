@@ -1,1 +1,106 @@
-//! countersign-server
+//! The HTTP face of the authorization server. It translates; it decides nothing.
+//!
+//! | room | subject |
+//! |---|---|
+//! | [`config`] | the configuration: where each value comes from, what is wrong with it |
+//! | `bootstrap`, `master_key`, `process` | from a configuration to a running server |
+//! | `app`, `router`, `listen`, `jobs` | state, paths, connections, background work |
+//! | `oauth` | the protocol endpoints, one a file |
+//! | `pages`, `sign_in`, `passwords` | what people see, and how they prove who they are |
+//! | `web` | cookies, forgery checks, headers, forms, errors |
+//! | `operations`, `metrics` | for those who run it |
+//! | [`sample`] | the sample API, page and users of `countersign dev` |
+
+mod app;
+mod assets;
+mod bootstrap;
+pub mod config;
+mod jobs;
+mod listen;
+mod master_key;
+mod metrics;
+mod oauth;
+mod operations;
+mod pages;
+pub mod passwords;
+pub mod process;
+mod router;
+pub mod sample;
+mod sign_in;
+mod web;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use bootstrap::{Opened, StartError, open};
+pub use listen::ListenError;
+pub use master_key::MasterKeyError;
+
+use config::Config;
+use router::Shared;
+
+/// A server that has bound its addresses and is about to answer.
+#[derive(Debug)]
+pub struct Server {
+    shared: Shared,
+    listener: tokio::net::TcpListener,
+    operations: Option<tokio::net::TcpListener>,
+    stopping: watch::Receiver<bool>,
+    master: Arc<countersign_protocol::seal::MasterKey>,
+    router: axum::Router,
+}
+
+impl Server {
+    /// Opens the store and binds the addresses. Connections wait from here on.
+    ///
+    /// `stopping` turns true when the server is to stop.
+    ///
+    /// # Errors
+    /// [`StartError`]: one sentence on what is wrong and what to do.
+    pub async fn start(
+        config: &Config,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, StartError> {
+        let listener = listen::bind(config.server.listen).await?;
+        let operations = match config.server.operations {
+            Some(address) => Some(listen::bind(address).await?),
+            None => None,
+        };
+        let master_key = config.secrets.master_key.as_deref();
+        let opened = open(&config.data_dir, master_key)?;
+        let app = bootstrap::assemble(config, &opened, None, stopping.clone()).await?;
+        let shared = Shared::new(app);
+        let routes = router::routes().merge(router::home());
+        let router = routes.fallback(router::not_found).with_state(shared.clone());
+        Ok(Self { shared, listener, operations, stopping, master: opened.master, router })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// When the system can't say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Answers until it is told to stop, and then finishes what is under way. Every change that
+    /// was acknowledged is on the disk by then.
+    pub async fn run(self) {
+        let app = &self.shared.app;
+        let jobs = [
+            tokio::spawn(jobs::follow_store(Arc::clone(app), Arc::clone(&self.master))),
+            tokio::spawn(jobs::make_rsa_key(Arc::clone(app), Arc::clone(&self.master))),
+            tokio::spawn(jobs::sweep(Arc::clone(app))),
+        ];
+        if let Some(listener) = self.operations {
+            let router = router::operations().with_state(self.shared.clone());
+            tokio::spawn(listen::serve(listener, router, self.stopping.clone()));
+        }
+        listen::serve(self.listener, self.router, self.stopping).await;
+        for job in jobs {
+            job.abort();
+        }
+    }
+}

@@ -1,6 +1,213 @@
-//! The page on which people see and take back what they allowed.
+//! `GET /account` and its forms: people see and take back what they allowed.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use countersign_protocol::Timestamp;
+use countersign_protocol::grant::{EndReason, Grant, GrantId};
+use countersign_store::{GrantSelector, StoreError};
+
+use crate::app::App;
+use crate::process;
+use crate::router::Shared;
+use crate::sign_in::{self, SignedIn};
+use crate::web::cookies::{self, Cookie};
+use crate::web::csrf;
+use crate::web::form::{self, Form};
+use crate::web::oauth_error::ErrorAnswer;
+use crate::web::page::{PageError, page, see_other};
+
+/// The most grants that are listed.
+const GRANTS_SHOWN: usize = 200;
+
+/// Shows the page, or the sign-in page first.
+pub(crate) async fn get(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let app = &shared.app;
+    let params = form::query(query.as_deref()).unwrap_or_default();
+    let notice = match params.get("done") {
+        Some("revoked") => Some("The access was revoked."),
+        _ => None,
+    };
+    let shown = match sign_in::current(app, &headers).await {
+        Ok(Some(signed_in)) => show(app, &headers, &signed_in, notice).await,
+        Ok(None) => Ok(see_other("/login?continue=%2Faccount")),
+        Err(error) => Err(error),
+    };
+    shown.unwrap_or_else(|error| PageError::from(error).show(app))
+}
+
+/// `POST /account/grants/revoke`: ends one grant of the person who is signed in.
+pub(crate) async fn revoke_grant(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Response {
+    let app = &shared.app;
+    let (signed_in, Form(fields)) = match checked(app, &headers, form).await {
+        Ok(checked) => checked,
+        Err(response) => return *response,
+    };
+    let id = fields.get("grant_id").and_then(|id| id.parse::<GrantId>().ok());
+    let ended = async {
+        let Some(id) = id else { return Ok(()) };
+        let grant = app.store().grant(id).await?;
+        if grant.is_some_and(|grant| grant.subject == signed_in.account.subject) {
+            let moment = app.moment();
+            let selector = GrantSelector::One(id);
+            let ended = app.store().end_grants(selector, EndReason::UserRevoked, moment).await?;
+            app.deny_grants(&ended, moment);
+        }
+        Ok::<_, StoreError>(())
+    };
+    match ended.await {
+        Ok(()) => see_other("/account?done=revoked"),
+        Err(error) => PageError::from(error).show(app),
+    }
+}
+
+/// `POST /account/sign-out-everywhere`: ends every session and every grant of the person.
+pub(crate) async fn sign_out_everywhere(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Response {
+    let app = &shared.app;
+    let (signed_in, _) = match checked(app, &headers, form).await {
+        Ok(checked) => checked,
+        Err(response) => return *response,
+    };
+    match end_everything(app, &signed_in.account.subject).await {
+        Ok(()) => {
+            let mut response = see_other("/login");
+            let cookie = cookies::remove(app, Cookie::Session);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+            response
+        }
+        Err(error) => PageError::from(error).show(app),
+    }
+}
+
+/// Ends every session and every grant of a person, here and at every verifier.
+pub(crate) async fn end_everything(app: &App, subject: &str) -> Result<(), StoreError> {
+    let moment = app.moment();
+    let ended = app.store().end_everything_of(subject, EndReason::SignedOut, moment).await?;
+    app.deny_grants(&ended, moment);
+    Ok(())
+}
+
+/// A form of this page, from this page, by someone who is signed in.
+async fn checked(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Result<(SignedIn, Form), Box<Response>> {
+    let form = form.map_err(|_| PageError::forged().show(app))?;
+    if csrf::check(app, headers, form.0.get("csrf")).is_err() {
+        return Err(PageError::forged().show(app).into());
+    }
+    match sign_in::current(app, headers).await {
+        Ok(Some(signed_in)) => Ok((signed_in, form)),
+        Ok(None) => Err(see_other("/login?continue=%2Faccount").into()),
+        Err(error) => Err(PageError::from(error).show(app).into()),
+    }
+}
+
+async fn show(
+    app: &App,
+    headers: &HeaderMap,
+    signed_in: &SignedIn,
+    notice: Option<&str>,
+) -> Result<Response, StoreError> {
+    let now = process::now();
+    let SignedIn { session, account } = signed_in;
+    let selector = GrantSelector::Subject(account.subject.clone());
+    let mut grants = Vec::new();
+    for grant in app.store().grants(selector, GRANTS_SHOWN).await? {
+        if grant.is_live(now) {
+            grants.push(grant_line(app, &grant, now).await?);
+        }
+    }
+    let mut sessions: Vec<_> = app.store().sessions_of(&account.subject).await?;
+    sessions.retain(|other| other.is_live(&app.lifetimes, now));
+    sessions.sort_by_key(|other| other.id != session.id);
+    let sessions = sessions.iter().map(|other| SessionLine {
+        id: other.id.clone(),
+        current: other.id == session.id,
+        started: ago(other.auth_time, now),
+        last_seen: ago(other.last_seen_at, now),
+        device: device(&other.user_agent),
+    });
+    let form = csrf::issue(app, headers);
+    let template = AccountPage {
+        csrf: &form.token,
+        username: &account.username,
+        display_name: account.claims.get("name").and_then(|name| name.as_str()),
+        grants,
+        sessions: sessions.collect(),
+        notice,
+    };
+    Ok(page(app, StatusCode::OK, &template, None, Some(&form)))
+}
+
+async fn grant_line(app: &App, grant: &Grant, now: Timestamp) -> Result<GrantLine, StoreError> {
+    let client = app.client(&grant.client_id).await?;
+    let name = client.and_then(|client| client.client_name.clone());
+    Ok(GrantLine {
+        id: grant.id.to_string(),
+        client_name: name.unwrap_or_else(|| grant.client_id.clone()),
+        scope: grant.scope.iter().map(str::to_owned).collect(),
+        created: ago(grant.created_at, now),
+        last_used: (grant.generation > 1).then(|| ago(grant.rotated_at, now)),
+    })
+}
+
+/// A time in the past, in words.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    let elapsed = now.since(then);
+    let (count, unit) = match elapsed.as_secs() {
+        0..60 => return "just now".to_owned(),
+        seconds @ 60..3_600 => (seconds / 60, "minute"),
+        seconds @ 3_600..86_400 => (seconds / 3_600, "hour"),
+        seconds => (seconds / Duration::from_secs(86_400).as_secs(), "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
+/// The browser and the system in a few words, from what the browser says of itself.
+fn device(user_agent: &str) -> String {
+    let first = |names: &[(&str, &'static str)]| {
+        names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
+    };
+    let browser = first(&[
+        ("Edg/", "Edge"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]);
+    let system = first(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "Unknown browser".to_owned(),
+    }
+}
 
 /// Lists applications with access and sign-in sessions. Its forms go to
 /// `POST /account/grants/revoke` (field `grant_id`), `POST /account/sign-out-everywhere` and
@@ -50,4 +257,26 @@ pub(crate) struct SessionLine {
     pub(crate) last_seen: String,
     /// The browser and system, as far as they are known.
     pub(crate) device: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_times_are_told_in_words() {
+        let then = Timestamp::from_secs(1_000);
+        let after = |seconds| ago(then, then.plus(Duration::from_secs(seconds)));
+        assert_eq!(after(59), "just now");
+        assert_eq!((after(60), after(7_200)), ("1 minute ago".into(), "2 hours ago".into()));
+        assert_eq!(after(86_400 * 3), "3 days ago");
+    }
+
+    #[test]
+    fn browsers_are_told_apart_by_what_only_they_say() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36";
+        assert_eq!(device(chrome), "Chrome on Linux");
+        assert_eq!(device("curl/8.5.0"), "curl");
+        assert_eq!(device(""), "Unknown browser");
+    }
 }

@@ -1,6 +1,93 @@
-//! The page that asks whether an application may have access.
+//! `GET` and `POST /consent`: asks whether an application may have access.
 
 use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use countersign_protocol::release::KNOWN_SCOPES;
+use countersign_protocol::wire::params::Params;
+use countersign_protocol::{ErrorCode, OAuthError};
+
+use crate::oauth::authorize::Asked;
+use crate::router::Shared;
+use crate::sign_in;
+use crate::web::form::{self, Form};
+use crate::web::oauth_error::ErrorAnswer;
+use crate::web::page::{PageError, page, see_other};
+use crate::web::{csrf, headers as web_headers};
+
+/// Shows what is asked for. The request is checked from the start.
+pub(crate) async fn get(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let app = &*shared.app;
+    let params = match form::query(query.as_deref()) {
+        Ok(params) => params,
+        Err(error) => return unreadable(&error).show(app),
+    };
+    let asked = match Asked::read(app, &params).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer.show(app),
+    };
+    let signed_in = match sign_in::current(app, &headers).await {
+        Ok(Some(signed_in)) => signed_in,
+        Ok(None) => return see_other(&format!("/authorize?{}", params.to_query(&[]))),
+        Err(error) => return PageError::from(error).show(app),
+    };
+    let form = csrf::issue(app, &headers);
+    let client = &asked.client;
+    let form_target = web_headers::csp_source(asked.redirect_uri());
+    let host = form_target.clone().unwrap_or_default();
+    let template = ConsentPage {
+        csrf: &form.token,
+        request: &params.to_query(&[]),
+        client_name: client.client_name.as_deref().unwrap_or(&client.client_id),
+        client_host: host.split_once("://").map_or(host.as_str(), |(_, host)| host),
+        username: &signed_in.account.username,
+        scopes: asked.request.scope.iter().map(ScopeLine::new).collect(),
+        resources: asked.request.audience.clone(),
+        policy_uri: client.policy_uri.as_deref(),
+        tos_uri: client.tos_uri.as_deref(),
+    };
+    page(app, StatusCode::OK, &template, form_target.as_deref(), Some(&form))
+}
+
+/// Carries the answer out.
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Response {
+    let app = &*shared.app;
+    let Ok(Form(fields)) = form else { return PageError::forged().show(app) };
+    if csrf::check(app, &headers, fields.get("csrf")).is_err() {
+        return PageError::forged().show(app);
+    }
+    let params = match Params::parse(fields.get("request").unwrap_or_default().as_bytes()) {
+        Ok(params) => params,
+        Err(error) => return unreadable(&error).show(app),
+    };
+    let asked = match Asked::read(app, &params).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer.show(app),
+    };
+    let answered = match (sign_in::current(app, &headers).await, fields.get("decision")) {
+        (Ok(Some(signed_in)), Some("allow")) => asked.allow(app, &signed_in, true).await,
+        (Ok(Some(_)), Some("deny")) => {
+            Ok(asked.fail(app, ErrorCode::AccessDenied, "the user said no"))
+        }
+        (Ok(_), _) => Ok(see_other(&format!("/authorize?{}", params.to_query(&[])))),
+        (Err(error), _) => Err(error),
+    };
+    answered.unwrap_or_else(|error| PageError::from(error).show(app))
+}
+
+fn unreadable(error: &OAuthError) -> PageError {
+    let message = format!("The request can't be read: {}.", error.description);
+    PageError::new(StatusCode::BAD_REQUEST, "This link does not work", message)
+}
 
 /// Names what an application asks for; the answer goes to `POST /consent` as `decision=allow`
 /// or `decision=deny`.
@@ -35,6 +122,17 @@ pub(crate) struct ScopeLine {
     pub(crate) name: String,
     /// What it allows, as the end of the sentence "It would be able to …".
     pub(crate) description: String,
+}
+
+impl ScopeLine {
+    fn new(name: &str) -> Self {
+        let known = KNOWN_SCOPES.iter().find(|scope| scope.name == name);
+        let description = known.map_or_else(
+            || format!("use its permission {name}"),
+            |scope| scope.description.to_owned(),
+        );
+        Self { name: name.to_owned(), description }
+    }
 }
 
 impl ConsentPage<'_> {

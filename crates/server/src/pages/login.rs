@@ -1,6 +1,143 @@
-//! The sign-in page.
+//! `GET` and `POST /login`: the sign-in page.
+
+use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::Extension;
+use countersign_protocol::wire::params::Params;
+
+use crate::app::App;
+use crate::router::Shared;
+use crate::sign_in::{self, Attempt};
+use crate::web::client_ip::{self, Peer};
+use crate::web::form::{self, Form};
+use crate::web::oauth_error::ErrorAnswer;
+use crate::web::page::{PageError, page, see_other};
+use crate::web::{csrf, headers as web_headers};
+
+/// Shows the form.
+pub(crate) async fn get(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let params = form::query(query.as_deref()).unwrap_or_default();
+    let target = safe_target(params.get("continue"));
+    show(&shared.app, &headers, &target, "", None, StatusCode::OK).await
+}
+
+/// Checks the password, begins a session, and goes on to where the person came from.
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Response {
+    let app = &shared.app;
+    let Ok(Form(params)) = form else { return PageError::forged().show(app) };
+    let target = safe_target(params.get("continue"));
+    if csrf::check(app, &headers, params.get("csrf")).is_err() {
+        // Another tab may have signed in meanwhile: then the form is stale, and not needed.
+        return match sign_in::current(app, &headers).await {
+            Ok(Some(_)) if csrf::is_same_origin(app, &headers) == Some(true) => see_other(&target),
+            _ => PageError::forged().show(app),
+        };
+    }
+    let address = client_ip::find(peer, &headers, &app.trusted_proxies);
+    let username = params.get("username").unwrap_or_default();
+    let password = params.get("password").unwrap_or_default().to_owned();
+    let result = match sign_in::attempt(app, username, password, address).await {
+        Ok(Attempt::Good(account)) => sign_in::begin_session(app, &account, &headers).await,
+        Ok(Attempt::Wrong) => {
+            let (failure, status) = (Failure::Wrong, StatusCode::UNAUTHORIZED);
+            return show(app, &headers, &target, username, Some(failure), status).await;
+        }
+        Ok(Attempt::Wait(wait)) => {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let (failure, status) = (Failure::Wait(seconds), StatusCode::TOO_MANY_REQUESTS);
+            return show(app, &headers, &target, username, Some(failure), status).await;
+        }
+        Ok(Attempt::Busy) => {
+            let (failure, status) = (Failure::Busy, StatusCode::SERVICE_UNAVAILABLE);
+            return show(app, &headers, &target, username, Some(failure), status).await;
+        }
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(cookie) => {
+            let mut response = see_other(&target);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+            response
+        }
+        Err(error) => PageError::from(error).show(app),
+    }
+}
+
+enum Failure {
+    Wrong,
+    Wait(u64),
+    Busy,
+}
+
+async fn show(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    target: &str,
+    username: &str,
+    failure: Option<Failure>,
+    status: StatusCode,
+) -> Response {
+    let (client_name, form_target) = describe_target(app, target).await;
+    let form = csrf::issue(app, headers);
+    let retry_after_s = match &failure {
+        Some(Failure::Wait(seconds)) => Some(*seconds),
+        _ => None,
+    };
+    let error = match &failure {
+        Some(Failure::Wrong) => Some("The user name or the password is wrong."),
+        Some(Failure::Busy) => Some("Too many people are signing in. Try again in a moment."),
+        Some(Failure::Wait(_)) => Some("There were too many failed attempts."),
+        None => None,
+    };
+    let template = LoginPage {
+        csrf: &form.token,
+        continue_to: target,
+        client_name: client_name.as_deref(),
+        username,
+        error,
+        retry_after_s,
+        hint: app.sign_in_hint.as_deref(),
+    };
+    let mut response = page(app, status, &template, form_target.as_deref(), Some(&form));
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The application behind the page that comes next, and where the chain of redirects may end.
+async fn describe_target(app: &App, target: &str) -> (Option<String>, Option<String>) {
+    let query = target.split_once('?').map(|(_, query)| query.as_bytes()).unwrap_or_default();
+    let params = Params::parse(query).unwrap_or_default();
+    let Some(client_id) = params.get("client_id") else { return (None, None) };
+    let Ok(Some(client)) = app.client(client_id).await else { return (None, None) };
+    let uri = params.get("redirect_uri").filter(|uri| client.takes_answers_at(uri));
+    let name = client.client_name.clone().unwrap_or_else(|| client.client_id.clone());
+    (Some(name), uri.and_then(web_headers::csp_source))
+}
+
+/// Where to go after signing in: a page of this server that may follow, never another site.
+fn safe_target(target: Option<&str>) -> String {
+    let pages = ["/authorize?", "/consent?", "/account"];
+    let known = |target: &&str| {
+        pages.iter().any(|page| target.starts_with(page))
+            && target.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
+    };
+    target.filter(known).unwrap_or("/account").to_owned()
+}
 
 /// Asks for user name and password; the form goes to `POST /login`.
 #[derive(Debug, Template)]
@@ -37,5 +174,19 @@ impl LoginPage<'_> {
         };
         let plural = if count == 1 { "" } else { "s" };
         Some(format!("{count} {unit}{plural}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_target;
+
+    #[test]
+    fn only_pages_of_this_server_follow_a_sign_in() {
+        assert_eq!(safe_target(Some("/authorize?client_id=a")), "/authorize?client_id=a");
+        for bad in ["https://evil.example", "//evil.example", "/\\evil.example", "/account\n", ""] {
+            assert_eq!(safe_target(Some(bad)), "/account", "{bad:?}");
+        }
+        assert_eq!(safe_target(None), "/account");
     }
 }

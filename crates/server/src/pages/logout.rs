@@ -1,6 +1,161 @@
-//! The pages before and after signing out.
+//! `GET` and `POST /logout` (OpenID Connect RP-Initiated Logout 1.0).
+
+use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use countersign_protocol::client::Client;
+use countersign_protocol::grant::EndReason;
+use countersign_protocol::wire::logout::LogoutRequest;
+use countersign_protocol::wire::params::Params;
+use countersign_store::{GrantSelector, StoreError};
+
+use super::account::end_everything;
+use crate::app::App;
+use crate::process;
+use crate::router::Shared;
+use crate::sign_in::{self, SignedIn};
+use crate::web::cookies::{self, Cookie};
+use crate::web::csrf;
+use crate::web::form::{self, Form};
+use crate::web::headers as web_headers;
+use crate::web::oauth_error::ErrorAnswer;
+use crate::web::page::{PageError, page, see_other};
+
+/// Asks the person. A client that shows an id token of this very session is believed.
+pub(crate) async fn get(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let app = &shared.app;
+    let params = form::query(query.as_deref()).unwrap_or_default();
+    ask_or_carry_out(app, &headers, &params).await
+}
+
+/// Carries out what the person confirmed, or what a client asks for by POST.
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Response {
+    let app = &shared.app;
+    let Form(fields) = match form {
+        Ok(form) => form,
+        Err(error) => return error.into_response(),
+    };
+    if fields.get("csrf").is_none() && csrf::is_same_origin(app, &headers) != Some(true) {
+        // A client on another site asks by POST: the person is asked, as with GET.
+        return ask_or_carry_out(app, &headers, &fields).await;
+    }
+    if fields.get("csrf").is_some() && csrf::check(app, &headers, fields.get("csrf")).is_err() {
+        return PageError::forged().show(app);
+    }
+    // The page carries the client's request in a field; a script of our own origin sends it plain.
+    let inner = fields.get("request").map(|query| Params::parse(query.as_bytes()));
+    let request = LogoutRequest::parse(inner.as_ref().and_then(|p| p.as_ref().ok()).unwrap_or(&fields));
+    let everywhere = LogoutRequest::parse(&fields).everywhere;
+    let done = sign_out(app, &headers, &LogoutRequest { everywhere, ..request }).await;
+    let wants_json = headers.get(header::ACCEPT).is_some_and(|kind| kind == "application/json");
+    match done {
+        Ok(mut response) => {
+            if wants_json {
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                *response.body_mut() = axum::body::Body::empty();
+                response.headers_mut().remove(header::LOCATION);
+            }
+            response
+        }
+        Err(error) => PageError::from(error).show(app),
+    }
+}
+
+async fn ask_or_carry_out(app: &Arc<App>, headers: &HeaderMap, params: &Params) -> Response {
+    let request = LogoutRequest { everywhere: false, ..LogoutRequest::parse(params) };
+    let result = async {
+        let signed_in = sign_in::current(app, headers).await?;
+        let known = hinted_session(app, &request);
+        let own = signed_in.as_ref().is_some_and(|s| known.as_ref() == Some(&s.session.id));
+        if signed_in.is_none() || own {
+            return sign_out(app, headers, &request).await;
+        }
+        let client = client_of(app, &request).await?;
+        let form = csrf::issue(app, headers);
+        let template = LogoutPage {
+            csrf: &form.token,
+            client_name: client.as_ref().and_then(|client| client.client_name.as_deref()),
+            request: &params.to_query(&["everywhere"]),
+        };
+        let back = return_url(client.as_deref(), &request);
+        let form_target = back.as_deref().and_then(web_headers::csp_source);
+        Ok(page(app, StatusCode::OK, &template, form_target.as_deref(), Some(&form)))
+    };
+    result.await.unwrap_or_else(|error: StoreError| PageError::from(error).show(app))
+}
+
+/// Ends the session and what hangs on it, and leads back to the client if that is registered.
+async fn sign_out(
+    app: &App,
+    headers: &HeaderMap,
+    request: &LogoutRequest,
+) -> Result<Response, StoreError> {
+    let signed_in = sign_in::current(app, headers).await?;
+    let client = client_of(app, request).await?;
+    match &signed_in {
+        Some(SignedIn { account, .. }) if request.everywhere => {
+            end_everything(app, &account.subject).await?;
+        }
+        Some(SignedIn { session, .. }) => {
+            let moment = app.moment();
+            let selector = GrantSelector::Session(session.id.clone());
+            let ended = app.store().end_grants(selector, EndReason::SignedOut, moment).await?;
+            app.deny_grants(&ended, moment);
+            app.store().end_session(session.secret_hash).await?;
+        }
+        None => {}
+    }
+    let mut response = match return_url(client.as_deref(), request) {
+        Some(url) => see_other(&url),
+        None => {
+            let client_name = client.as_ref().and_then(|client| client.client_name.as_deref());
+            page(app, StatusCode::OK, &SignedOutPage { client_name }, None, None)
+        }
+    };
+    let cookie = cookies::remove(app, Cookie::Session);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+/// The session that the hint was issued in, if the hint is ours.
+fn hinted_session(app: &App, request: &LogoutRequest) -> Option<String> {
+    let hint = request.id_token_hint.as_ref()?;
+    app.read_id_token_hint(hint, process::now())?.session_id
+}
+
+/// The client that asks: the one that the hint was issued to, which `client_id` may not
+/// contradict.
+async fn client_of(
+    app: &App,
+    request: &LogoutRequest,
+) -> Result<Option<Arc<Client>>, StoreError> {
+    let hint = request.id_token_hint.as_ref();
+    let hinted = hint.and_then(|hint| app.read_id_token_hint(hint, process::now()));
+    let hinted = hinted.and_then(|token| token.audience.into_iter().next());
+    match (hinted, &request.client_id) {
+        (Some(hinted), Some(said)) if hinted != *said => Ok(None),
+        (Some(id), _) => app.client(&id).await,
+        (None, Some(id)) => app.client(id).await,
+        (None, None) => Ok(None),
+    }
+}
+
+/// Where the client wants the browser to go, if that is registered for it.
+fn return_url(client: Option<&Client>, request: &LogoutRequest) -> Option<String> {
+    let wanted = request.post_logout_redirect_uri.as_ref()?;
+    client?.post_logout_redirect_uris.contains(wanted).then(|| request.return_url())?
+}
 
 /// Asks before signing out, since a link from another site must not do it alone (login and
 /// logout CSRF; OpenID Connect RP-Initiated Logout 1.0, section 2). The form goes to

@@ -1,0 +1,234 @@
+//! What every handler works with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::http::{HeaderMap, header};
+use countersign_jose::{AccessToken, Algorithm, IdToken, Policy, SigningKey};
+use countersign_protocol::client::{self, Client, Credentials};
+use countersign_protocol::grant::GrantId;
+use countersign_protocol::grant_token::GrantTokenKeys;
+use countersign_protocol::keyring::Keyring;
+use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::token::Issuing;
+use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
+use countersign_store::{Moment, Position, Store, StoreError};
+use countersign_verify::{DenySet, Revoked};
+use ipnet::IpNet;
+use quick_cache::sync::Cache;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::oauth::documents::Document;
+use crate::passwords::Passwords;
+use crate::process::{self, SystemRandom};
+use crate::sign_in::SignInThrottle;
+use crate::web::csrf::CsrfKey;
+use crate::web::oauth_error::ErrorAnswer;
+
+/// The algorithms that this server signs with.
+pub(crate) const ALGORITHMS: &[Algorithm] =
+    &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
+/// The algorithm of access tokens, and of id tokens unless the client asks for another.
+pub(crate) const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
+/// Clients that are kept in memory.
+const CLIENTS_KEPT: usize = 10_000;
+/// How long a request waits for a signing key that is still being made.
+const KEY_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The authorization server's state, shared by all requests.
+pub(crate) struct App {
+    pub(crate) issuer: String,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) fast_forward_until: Option<Timestamp>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) grant_tokens: GrantTokenKeys,
+    pub(crate) csrf_key: CsrfKey,
+    pub(crate) keys: ArcSwap<ServingKeys>,
+    pub(crate) denied: DenySet,
+    pub(crate) passwords: Passwords,
+    pub(crate) sign_in_throttle: SignInThrottle,
+    pub(crate) metrics: Metrics,
+    /// Shown on the sign-in page: the demo users of `dev`.
+    pub(crate) sign_in_hint: Option<String>,
+    /// Turns true when the server is stopping.
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) position: watch::Receiver<Position>,
+    store: Arc<dyn Store>,
+    clients: Cache<String, (u64, Arc<Client>)>,
+    own_access_tokens: Policy<AccessToken>,
+    id_token_hints: Policy<IdToken>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+/// The parts that [`App::new`] puts together.
+pub(crate) struct Parts {
+    pub(crate) issuer: String,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) fast_forward_until: Option<Timestamp>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) grant_tokens: GrantTokenKeys,
+    pub(crate) csrf_key: CsrfKey,
+    pub(crate) keys: ServingKeys,
+    pub(crate) metrics: Metrics,
+    pub(crate) sign_in_hint: Option<String>,
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+/// The opened keys, and the JWKS document as it is served.
+#[derive(Debug)]
+pub(crate) struct ServingKeys {
+    pub(crate) keyring: Keyring,
+    pub(crate) jwks: Document,
+}
+
+impl ServingKeys {
+    pub(crate) fn new(keyring: Keyring) -> Self {
+        let jwks = serde_json::to_vec(keyring.published()).expect("a key set is plain data");
+        Self { keyring, jwks: Document::new(jwks.into()) }
+    }
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Result<Self, countersign_jose::Error> {
+        Ok(Self {
+            own_access_tokens: Policy::own_access_token(&parts.issuer, ALGORITHMS)?
+                .leeway(Duration::ZERO),
+            id_token_hints: Policy::own_id_token_hint(&parts.issuer, ALGORITHMS)?,
+            issuer: parts.issuer,
+            lifetimes: parts.lifetimes,
+            fast_forward_until: parts.fast_forward_until,
+            trusted_proxies: parts.trusted_proxies,
+            grant_tokens: parts.grant_tokens,
+            csrf_key: parts.csrf_key,
+            keys: ArcSwap::from_pointee(parts.keys),
+            denied: DenySet::new(),
+            passwords: Passwords::new(),
+            sign_in_throttle: SignInThrottle::default(),
+            metrics: parts.metrics,
+            sign_in_hint: parts.sign_in_hint,
+            stopping: parts.stopping,
+            position: parts.store.position(),
+            store: parts.store,
+            clients: Cache::new(CLIENTS_KEPT),
+        })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Whether cookies can be `Secure`.
+    pub(crate) fn is_https(&self) -> bool {
+        self.issuer.starts_with("https://")
+    }
+
+    /// The origin of every page of this server: the issuer, which has no path.
+    pub(crate) fn origin(&self) -> &str {
+        self.issuer.trim_end_matches('/')
+    }
+
+    /// The present moment for a step of the store.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment::new(process::now(), &self.lifetimes)
+    }
+
+    /// The circumstances for making tokens.
+    pub(crate) fn issuing(&self, now: Timestamp) -> Issuing<'_> {
+        let random = &SystemRandom;
+        Issuing { issuer: &self.issuer, lifetimes: &self.lifetimes, now, random }
+    }
+
+    /// A client that is registered and not disabled. Read from memory as long as nothing has
+    /// changed in the store.
+    pub(crate) async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        let version = self.position.borrow().catalogue;
+        if let Some((read_at, client)) = self.clients.get(client_id)
+            && read_at == version
+        {
+            return Ok(Some(client));
+        }
+        let found = self.store.client(client_id).await?.filter(|client| !client.disabled);
+        let Some(client) = found.map(Arc::new) else { return Ok(None) };
+        self.clients.insert(client_id.to_owned(), (version, Arc::clone(&client)));
+        Ok(Some(client))
+    }
+
+    /// The client that a request comes from, once it has proved it.
+    pub(crate) async fn authenticate(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<Arc<Client>, ErrorAnswer> {
+        let client = self.client(credentials.client_id()).await?;
+        let client = client.ok_or_else(client::unauthenticated)?;
+        client.authenticate(credentials)?;
+        Ok(client)
+    }
+
+    /// The key that signs with an algorithm. At the first start an RSA key takes a moment.
+    pub(crate) async fn signing_key(
+        &self,
+        algorithm: Algorithm,
+    ) -> Result<Arc<SigningKey>, OAuthError> {
+        let find = || self.keys.load().keyring.signing_key(algorithm).cloned();
+        let deadline = tokio::time::Instant::now() + KEY_PATIENCE;
+        loop {
+            if let Some(key) = find() {
+                return Ok(key);
+            }
+            if tokio::time::Instant::now() > deadline {
+                let why = "the signing key is still being made; try again";
+                return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, why));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Judges one of this server's own access tokens: signature, time, revocation.
+    pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<AccessToken> {
+        let keys = self.keys.load();
+        let verified = self.own_access_tokens.verify(keys.keyring.verification(), token, now);
+        let token = verified.ok()?.into_inner();
+        let revoked = self.denied.is_revoked(&token.token_id, token.grant_id.as_deref(), now);
+        (!revoked).then_some(token)
+    }
+
+    /// Reads an id token that this server issued, even if it has expired.
+    pub(crate) fn read_id_token_hint(&self, token: &str, now: Timestamp) -> Option<IdToken> {
+        let keys = self.keys.load();
+        let verified = self.id_token_hints.verify(keys.keyring.verification(), token, now);
+        Some(verified.ok()?.into_inner())
+    }
+
+    /// Makes this server itself refuse the tokens of grants that it has just ended, without
+    /// waiting for the news to come back from the store.
+    pub(crate) fn deny_grants(&self, ended: &[GrantId], moment: Moment) {
+        for grant in ended {
+            self.denied.insert(Revoked::Grant, &grant.to_string(), moment.revocation_horizon);
+        }
+        self.metrics.revocations.inc_by(ended.len() as u64);
+    }
+}
+
+/// The `Authorization` header as text, if there is exactly one.
+pub(crate) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, OAuthError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            value.to_str().map(Some).map_err(|_| client::unauthenticated())
+        }
+        (Some(_), Some(_)) => Err(OAuthError::new(
+            ErrorCode::InvalidRequest,
+            "the Authorization header stands more than once",
+        )),
+    }
+}

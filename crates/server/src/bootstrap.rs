@@ -1,0 +1,214 @@
+//! From a configuration to a running server: store, keys, declared users and clients.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use countersign_jose::Algorithm;
+use countersign_protocol::account::{Account, canonical_username};
+use countersign_protocol::grant_token::GrantTokenKeys;
+use countersign_protocol::keyring::{self, KeyState, Keyring, KeyringError};
+use countersign_protocol::random;
+use countersign_protocol::seal::{MasterKey, WrongMasterKey};
+use countersign_store::sqlite::SqliteStore;
+use countersign_store::{Moment, Store, StoreError};
+use tokio::sync::watch;
+
+use crate::app::{App, Parts, ServingKeys};
+use crate::config::{Config, DeclaredUser};
+use crate::master_key::{self, MasterKeyError};
+use crate::metrics::Metrics;
+use crate::passwords;
+use crate::process::{self, SystemRandom};
+use crate::web::csrf::CsrfKey;
+use crate::{jobs, listen};
+
+/// Why the server can't start. Each is one sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The data folder can't be made or used.
+    #[error("the data folder {path} can't be used: {reason}")]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        reason: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The master key is not the one that sealed the database.
+    #[error(
+        "the master key is not the one that this database was sealed with: put the right key back \
+         (nothing was changed)"
+    )]
+    WrongMasterKey,
+    /// A stored or new key can't be used.
+    #[error("a signing key can't be used: {0}")]
+    Key(countersign_jose::Error),
+    /// The address.
+    #[error(transparent)]
+    Listen(#[from] listen::ListenError),
+}
+
+impl From<WrongMasterKey> for StartError {
+    fn from(_: WrongMasterKey) -> Self {
+        Self::WrongMasterKey
+    }
+}
+
+impl From<KeyringError> for StartError {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Key(error) => Self::Key(error),
+            _ => Self::WrongMasterKey,
+        }
+    }
+}
+
+/// The purposes of the secrets in the store.
+const GRANT_TOKENS: &str = "grant tokens";
+const CSRF: &str = "csrf";
+
+/// An opened store and the key that opens its secrets.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Arc<SqliteStore>,
+    /// The master key.
+    pub master: Arc<MasterKey>,
+}
+
+/// Opens the store of a data folder, making both at the first start.
+///
+/// # Errors
+/// [`StartError`]; nothing is overwritten.
+pub fn open(data_dir: &Path, master_key: Option<&str>) -> Result<Opened, StartError> {
+    std::fs::create_dir_all(data_dir)
+        .map_err(|reason| StartError::DataFolder { path: data_dir.to_owned(), reason })?;
+    let database = data_dir.join("countersign.db");
+    let master = match master_key {
+        Some(text) => master_key::parse(text, "the configuration")?,
+        None => {
+            let path = data_dir.join("master.key");
+            master_key::load_or_create(&path, database.exists(), &SystemRandom)?
+        }
+    };
+    let store = SqliteStore::open(&database)?;
+    Ok(Opened { store: Arc::new(store), master: Arc::new(master) })
+}
+
+/// Makes the application's state: keys, secrets, what the configuration declares.
+pub(crate) async fn assemble(
+    config: &Config,
+    opened: &Opened,
+    sign_in_hint: Option<String>,
+    stopping: watch::Receiver<bool>,
+) -> Result<Arc<App>, StartError> {
+    let Opened { store, master } = opened;
+    let grant_tokens = secrets(&**store, master, GRANT_TOKENS).await?;
+    let csrf = secrets(&**store, master, CSRF).await?;
+    let keyring = signing_keys(&**store, master).await?;
+    let lifetimes = config.lifetimes();
+    let moment = Moment::new(process::now(), &lifetimes);
+    for client in &config.clients {
+        store.put_client(client.clone(), moment).await?;
+    }
+    for user in &config.users {
+        declare_user(&**store, user, moment).await?;
+    }
+    let mut metrics = Metrics::new();
+    let counted = Arc::clone(store);
+    let help = "Transactions that the store has committed, each with one write to the disk";
+    metrics.count_with("store_commits", help, move || counted.commits());
+    let csrf = csrf.first().map(|(_, secret)| CsrfKey::new(secret));
+    let app = App::new(Parts {
+        issuer: config.issuer.clone(),
+        lifetimes,
+        fast_forward_until: config.fast_forward_until(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        grant_tokens: GrantTokenKeys::new(&grant_tokens).ok_or(StartError::WrongMasterKey)?,
+        csrf_key: csrf.ok_or(StartError::WrongMasterKey)?,
+        keys: ServingKeys::new(keyring),
+        metrics,
+        sign_in_hint,
+        stopping,
+        store: Arc::clone(store) as Arc<dyn Store>,
+    });
+    let app = Arc::new(app.map_err(StartError::Key)?);
+    // Before the first request: a server that just came up must not take a revoked token.
+    jobs::apply_revocations(&app, None).await?;
+    Ok(app)
+}
+
+type Secrets = Vec<(u32, zeroize::Zeroizing<Vec<u8>>)>;
+
+/// The secrets of a purpose, made at the first start.
+async fn secrets(
+    store: &dyn Store,
+    master: &MasterKey,
+    purpose: &str,
+) -> Result<Secrets, StartError> {
+    let mut stored = store.secrets(purpose).await?;
+    if stored.is_empty() {
+        let sealed = keyring::generate_secret(purpose, master, &SystemRandom);
+        store.add_first_secret(purpose, sealed, process::now()).await?;
+        stored = store.secrets(purpose).await?;
+    }
+    let open = |secret: countersign_store::SealedSecret| {
+        Ok((secret.id, master.open(purpose, &secret.sealed)?))
+    };
+    stored.into_iter().map(open).collect::<Result<_, WrongMasterKey>>().map_err(Into::into)
+}
+
+/// The signing keys; at the first start the two that are made in no time.
+async fn signing_keys(store: &dyn Store, master: &MasterKey) -> Result<Keyring, StartError> {
+    let stored = store.signing_keys().await?;
+    for algorithm in [Algorithm::ES256, Algorithm::Ed25519] {
+        if stored.iter().all(|key| key.algorithm != algorithm) {
+            let now = process::now();
+            let key = keyring::generate(algorithm, KeyState::Active, master, now, &SystemRandom);
+            store.add_signing_key(key.map_err(StartError::Key)?).await?;
+        }
+    }
+    Ok(Keyring::open(&store.signing_keys().await?, master)?)
+}
+
+/// Adds a declared user or brings it up to date. A password that has not changed is not hashed
+/// anew: that would end all of the user's sessions at every start.
+async fn declare_user(
+    store: &dyn Store,
+    user: &DeclaredUser,
+    moment: Moment,
+) -> Result<(), StartError> {
+    let Some(username) = canonical_username(&user.username) else { return Ok(()) };
+    let known = store.account_named(&username).await?;
+    let known_hash = known.as_ref().and_then(|account| account.password_hash.clone());
+    let password_hash = match (&user.password_hash, &user.password) {
+        (Some(hash), _) => Some(hash.clone()),
+        (None, Some(password)) => {
+            let (password, known_hash) = (password.clone(), known_hash);
+            let hashed = tokio::task::spawn_blocking(move || match known_hash {
+                Some(hash) if passwords::verify_now(&password, &hash) => hash,
+                _ => passwords::hash(&password),
+            });
+            hashed.await.ok()
+        }
+        (None, None) => known_hash,
+    };
+    let subject = known.as_ref().map(|account| account.subject.clone());
+    let account = Account {
+        subject: subject.unwrap_or_else(|| random::identifier(&SystemRandom)),
+        username,
+        password_hash,
+        disabled: user.disabled,
+        claims: user.claims.clone(),
+    };
+    if known.as_ref() != Some(&account) {
+        store.put_account(account, moment).await?;
+    }
+    Ok(())
+}

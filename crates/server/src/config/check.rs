@@ -1,0 +1,109 @@
+//! What makes a configuration unsafe or useless. Every fault is told at once.
+
+use std::collections::HashSet;
+
+use axum::http::Uri;
+use countersign_protocol::account::canonical_username;
+use countersign_protocol::redirect_uri::is_loopback_host;
+
+use super::{AfterRestore, Config};
+use crate::master_key;
+
+const DAY: u64 = 86_400;
+
+impl Config {
+    /// Everything that is wrong, a sentence each.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults: Vec<String> = issuer_fault(&self.issuer).into_iter().collect();
+        faults.extend(self.lifetime_faults());
+        if let Some(key) = &self.secrets.master_key
+            && let Err(error) = master_key::parse(key, "secrets.master_key")
+        {
+            faults.push(error.to_string());
+        }
+        if self.server.operations == Some(self.server.listen) {
+            faults.push("server.operations must differ from server.listen".into());
+        }
+        let restore = (self.refresh.after_restore, self.refresh.after_restore_until);
+        if restore.0 == AfterRestore::FastForward && restore.1.is_none() {
+            faults.push(
+                "refresh.after_restore = \"fast-forward\" needs an end: set \
+                 refresh.after_restore_until (seconds since the epoch)"
+                    .into(),
+            );
+        }
+        for client in &self.clients {
+            if client.danger_any_loopback_redirect {
+                let id = &client.client_id;
+                let why = "danger_any_loopback_redirect is for `countersign dev` only";
+                faults.push(format!("client {id}: {why}"));
+            }
+        }
+        faults.extend(self.declared_faults());
+        faults
+    }
+
+    /// What is wrong with the declared clients and users.
+    #[must_use]
+    pub fn declared_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut seen = HashSet::new();
+        for client in &self.clients {
+            let id = &client.client_id;
+            faults.extend(client.faults().iter().map(|fault| format!("client {id}: {fault}")));
+            if !seen.insert(id) {
+                faults.push(format!("client {id} is declared twice"));
+            }
+        }
+        let mut seen = HashSet::new();
+        for user in &self.users {
+            if !seen.insert(canonical_username(&user.username)) {
+                faults.push(format!("user {:?} is declared twice", user.username));
+            }
+        }
+        faults
+    }
+
+    fn lifetime_faults(&self) -> Vec<String> {
+        let bounds = [
+            ("tokens.access_token_s", self.tokens.access_token_s, 10, DAY),
+            ("tokens.id_token_s", self.tokens.id_token_s, 10, DAY),
+            ("tokens.code_s", self.tokens.code_s, 10, 600),
+            ("refresh.idle_s", self.refresh.idle_s, 60, 400 * DAY),
+            ("refresh.absolute_s", self.refresh.absolute_s, 60, 400 * DAY),
+            ("refresh.retry_window_s", self.refresh.retry_window_s, 0, 300),
+            ("sessions.idle_s", self.sessions.idle_s, 60, 90 * DAY),
+            ("sessions.absolute_s", self.sessions.absolute_s, 60, 90 * DAY),
+        ];
+        bounds
+            .into_iter()
+            .filter(|(_, value, least, most)| !(least..=most).contains(&value))
+            .map(|(name, value, least, most)| {
+                format!("{name} = {value}: it has to be between {least} and {most} seconds")
+            })
+            .collect()
+    }
+}
+
+/// RFC 8414 §2: https, no query, no fragment. Ours has no path either, since cookies with the
+/// `__Host-` prefix are for whole origins.
+fn issuer_fault(issuer: &str) -> Option<String> {
+    if issuer.is_empty() {
+        return Some("issuer is missing: the https origin of this server".into());
+    }
+    let fault = |why: &str| Some(format!("issuer {issuer:?} {why}"));
+    let Ok(uri) = issuer.parse::<Uri>() else { return fault("is not a URL") };
+    let Some(authority) = uri.authority() else { return fault("is not a URL") };
+    let loopback = is_loopback_host(authority.host());
+    match uri.scheme_str() {
+        Some("https") => {}
+        Some("http") if loopback => {}
+        _ => return fault("must be https (http is for loopback addresses only)"),
+    }
+    let plain = format!("{}://{authority}", uri.scheme_str().unwrap_or_default());
+    if issuer != plain || authority.as_str().contains('@') {
+        return fault("must be an origin: no path, no slash at the end, no query");
+    }
+    None
+}

@@ -1,0 +1,137 @@
+//! Clients and users that the configuration declares.
+
+use std::path::Path;
+
+use countersign_protocol::account::canonical_username;
+use countersign_protocol::client::{self, Client};
+use countersign_protocol::release;
+use serde_json::{Map, Value};
+use toml::Table;
+
+use crate::passwords;
+
+/// Secrets shorter than this can be guessed, and they are kept under a fast hash.
+const SECRET_MIN_CHARS: usize = 16;
+
+/// Registration members that later versions honour. They are told apart from typing errors.
+const NOT_YET: &[&str] = &[
+    "application_type",
+    "backchannel_logout_session_required",
+    "backchannel_logout_uri",
+    "contacts",
+    "default_acr_values",
+    "default_max_age",
+    "frontchannel_logout_session_required",
+    "frontchannel_logout_uri",
+    "initiate_login_uri",
+    "jwks",
+    "jwks_uri",
+    "logo_uri",
+    "sector_identifier_uri",
+    "software_id",
+    "software_version",
+];
+
+/// A user as declared.
+#[derive(Clone)]
+pub struct DeclaredUser {
+    /// What the person types to sign in.
+    pub username: String,
+    /// The password in plain text; hashed before it is stored.
+    pub password: Option<String>,
+    /// The password as an Argon2id PHC string.
+    pub password_hash: Option<String>,
+    /// Whether the account is closed.
+    pub disabled: bool,
+    /// Standard claims about the person.
+    pub claims: Map<String, Value>,
+}
+
+impl std::fmt::Debug for DeclaredUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeclaredUser").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+/// Reads a `[[client]]`.
+pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Client, String> {
+    let name = table.get("client_id").and_then(toml::Value::as_str).unwrap_or("?").to_owned();
+    let fault = |why: String| format!("client {name}: {why}");
+    let secret = take_secret(&mut table, "client_secret").map_err(&fault)?;
+    for member in NOT_YET {
+        if table.remove(*member).is_some() {
+            warnings.push(format!("client {name}: {member} has no effect in this version"));
+        }
+    }
+    match table.remove("access_token_format") {
+        None => {}
+        Some(format) if format.as_str() == Some("jwt") => {}
+        Some(_) => return Err(fault("access_token_format: only \"jwt\" is offered yet".into())),
+    }
+    if table.contains_key("client_secret_sha256") {
+        return Err(fault("client_secret_sha256 is for the store: give client_secret".into()));
+    }
+    let mut client: Client = table
+        .try_into()
+        .map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
+    if let Some(secret) = secret {
+        if secret.chars().count() < SECRET_MIN_CHARS {
+            let why = format!("client_secret has to be random, {SECRET_MIN_CHARS} characters or more");
+            return Err(fault(why));
+        }
+        client.client_secret_sha256 = Some(client::hash_secret(&secret));
+    }
+    Ok(client)
+}
+
+/// Reads a `[[user]]`: all that is not about signing in is a claim.
+pub(super) fn user(mut table: Table) -> Result<DeclaredUser, String> {
+    let take = |table: &mut Table, key: &str| match table.remove(key) {
+        None => Ok(None),
+        Some(toml::Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("{key} is text")),
+    };
+    let username = take(&mut table, "username")?.unwrap_or_default();
+    let fault = |why: &str| format!("user {username:?}: {why}");
+    if canonical_username(&username).is_none() {
+        return Err(fault("username must be 1 to 128 characters"));
+    }
+    let password = take_secret(&mut table, "password").map_err(|why| fault(&why))?;
+    let password_hash = take(&mut table, "password_hash").map_err(|why| fault(&why))?;
+    if password_hash.as_deref().is_some_and(|hash| !passwords::is_hash(hash)) {
+        return Err(fault("password_hash must be an Argon2id PHC string"));
+    }
+    let disabled = match table.remove("disabled") {
+        None => false,
+        Some(toml::Value::Boolean(disabled)) => disabled,
+        Some(_) => return Err(fault("disabled is true or false")),
+    };
+    let mut claims = Map::new();
+    for (name, value) in table {
+        if !release::known_claims().any(|known| known == name) {
+            return Err(fault(&format!("{name} is not a standard claim")));
+        }
+        let value = serde_json::to_value(value).map_err(|_| fault(&format!("{name} is odd")))?;
+        claims.insert(name, value);
+    }
+    Ok(DeclaredUser { username, password, password_hash, disabled, claims })
+}
+
+/// A secret that stands in the file, or in a file of its own (`…_file`).
+fn take_secret(table: &mut Table, key: &str) -> Result<Option<String>, String> {
+    let (inline, file) = (table.remove(key), table.remove(&format!("{key}_file")));
+    match (inline, file) {
+        (None, None) => Ok(None),
+        (Some(toml::Value::String(secret)), None) => Ok(Some(secret)),
+        (None, Some(toml::Value::String(path))) => read_secret(Path::new(&path)).map(Some),
+        (Some(_), Some(_)) => Err(format!("give {key} or {key}_file, not both")),
+        _ => Err(format!("{key} is text")),
+    }
+}
+
+/// Reads a secret from a file, without the line end that editors add.
+pub(super) fn read_secret(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| format!("{} can't be read: {error}", path.display()))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}

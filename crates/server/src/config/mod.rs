@@ -1,0 +1,303 @@
+//! The configuration: TOML, overridden by environment variables, checked as a whole.
+
+mod check;
+mod declared;
+mod print;
+mod sources;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use countersign_protocol::Timestamp;
+use countersign_protocol::client::Client;
+use countersign_protocol::lifetimes::Lifetimes;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+pub use declared::DeclaredUser;
+pub use print::Line;
+pub use sources::{Origin, Sources};
+
+/// A configuration that was read and found to be without fault.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The issuer identifier: the https origin under which the server is reached.
+    pub issuer: String,
+    /// Where the database and the master key lie.
+    pub data_dir: PathBuf,
+    /// Addresses and proxies.
+    pub server: ServerSection,
+    /// Token lifetimes.
+    pub tokens: TokenSection,
+    /// Refresh-token rotation.
+    pub refresh: RefreshSection,
+    /// Sign-in sessions.
+    pub sessions: SessionSection,
+    /// Secrets that come from outside.
+    pub secrets: SecretSection,
+    /// Declared clients, brought up to date at each start.
+    pub clients: Vec<Client>,
+    /// Declared users, brought up to date at each start.
+    pub users: Vec<DeclaredUser>,
+    /// What works but should be looked at, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSection {
+    /// The address for everyone. TLS is ended in front of it.
+    pub listen: SocketAddr,
+    /// The address for health and metrics; none when absent.
+    pub operations: Option<SocketAddr>,
+    /// Networks of the proxies whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// `[tokens]`, in seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenSection {
+    /// Lifetime of access tokens.
+    pub access_token_s: u64,
+    /// Lifetime of id tokens.
+    pub id_token_s: u64,
+    /// Lifetime of authorization codes.
+    pub code_s: u64,
+}
+
+/// `[refresh]`, in seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RefreshSection {
+    /// A grant that is not refreshed for this long ends.
+    pub idle_s: u64,
+    /// A grant ends this long after it was made.
+    pub absolute_s: u64,
+    /// How long a bearer refresh token of a public client may be retried. 0: not at all.
+    pub retry_window_s: u64,
+    /// What happens to tokens that are newer than a restored database.
+    pub after_restore: AfterRestore,
+    /// Until when `fast-forward` holds, in seconds since the epoch.
+    pub after_restore_until: Option<u64>,
+}
+
+/// What happens to refresh tokens that are newer than the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfterRestore {
+    /// They are refused.
+    Refuse,
+    /// They are accepted: the MAC proves that this server issued them.
+    FastForward,
+}
+
+/// `[sessions]`, in seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionSection {
+    /// A sign-in that is not used for this long ends.
+    pub idle_s: u64,
+    /// A sign-in ends after this long.
+    pub absolute_s: u64,
+}
+
+/// `[secrets]`
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretSection {
+    /// The master key, 32 bytes in base64url. Without it, the file `master.key` in the data
+    /// folder is used, and made at the first start.
+    pub master_key: Option<String>,
+}
+
+impl std::fmt::Debug for SecretSection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretSection").finish_non_exhaustive()
+    }
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            operations: Some(SocketAddr::from(([127, 0, 0, 1], 9090))),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+impl Default for TokenSection {
+    fn default() -> Self {
+        let default = Lifetimes::default();
+        Self {
+            access_token_s: default.access_token.as_secs(),
+            id_token_s: default.id_token.as_secs(),
+            code_s: default.code.as_secs(),
+        }
+    }
+}
+
+impl Default for RefreshSection {
+    fn default() -> Self {
+        let default = Lifetimes::default();
+        Self {
+            idle_s: default.refresh_idle.as_secs(),
+            absolute_s: default.refresh_absolute.as_secs(),
+            retry_window_s: default.retry_window.as_secs(),
+            after_restore: AfterRestore::Refuse,
+            after_restore_until: None,
+        }
+    }
+}
+
+impl Default for SessionSection {
+    fn default() -> Self {
+        let default = Lifetimes::default();
+        Self {
+            idle_s: default.session_idle.as_secs(),
+            absolute_s: default.session_absolute.as_secs(),
+        }
+    }
+}
+
+/// What is wrong with a configuration: a sentence for each fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Faults(pub Vec<String>);
+
+/// The file as it is written, with the declared parts still raw.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    issuer: Option<String>,
+    data_dir: Option<PathBuf>,
+    #[serde(default)]
+    server: ServerSection,
+    #[serde(default)]
+    tokens: TokenSection,
+    #[serde(default)]
+    refresh: RefreshSection,
+    #[serde(default)]
+    sessions: SessionSection,
+    #[serde(default)]
+    secrets: SecretSection,
+    #[serde(default)]
+    registration: Registration,
+    #[serde(default, rename = "client")]
+    clients: Vec<toml::Table>,
+    #[serde(default, rename = "user")]
+    users: Vec<toml::Table>,
+}
+
+/// `[registration]`: dynamic registration is not offered yet, so only `off` is taken.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Registration {
+    mode: String,
+}
+
+impl Default for Registration {
+    fn default() -> Self {
+        Self { mode: "off".to_owned() }
+    }
+}
+
+impl Config {
+    /// Reads a file, lays the environment over it, and checks the whole.
+    ///
+    /// # Errors
+    /// [`Faults`], all at once.
+    pub fn load(
+        path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Self, Sources), Faults> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Faults(vec![format!("the configuration {} can't be read: {error}", path.display())])
+        })?;
+        let (table, sources) = sources::merge(&text, &path.display().to_string(), environment)?;
+        let config = Self::from_table(table)?;
+        let faults = config.faults();
+        if faults.is_empty() { Ok((config, sources)) } else { Err(Faults(faults)) }
+    }
+
+    /// Reads only the clients and users of a file, for `dev`.
+    ///
+    /// # Errors
+    /// [`Faults`], all at once.
+    pub fn load_declared(path: &Path) -> Result<(Vec<Client>, Vec<DeclaredUser>), Faults> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Faults(vec![format!("the configuration {} can't be read: {error}", path.display())])
+        })?;
+        let (table, _) = sources::merge(&text, &path.display().to_string(), [])?;
+        let config = Self::from_table(table)?;
+        let faults = config.declared_faults();
+        if faults.is_empty() { Ok((config.clients, config.users)) } else { Err(Faults(faults)) }
+    }
+
+    fn from_table(table: toml::Table) -> Result<Self, Faults> {
+        let raw: Raw = table.try_into().map_err(|error: toml::de::Error| {
+            Faults(vec![format!("the configuration has a mistake: {}", error.message())])
+        })?;
+        let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+        if raw.registration.mode != "off" {
+            faults.push("registration.mode: only \"off\" is offered yet".to_owned());
+        }
+        let mut clients = Vec::new();
+        for client in raw.clients {
+            match declared::client(client, &mut warnings) {
+                Ok(client) => clients.push(client),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let mut users = Vec::new();
+        for user in raw.users {
+            match declared::user(user) {
+                Ok(user) => users.push(user),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(Faults(faults));
+        }
+        Ok(Self {
+            issuer: raw.issuer.unwrap_or_default(),
+            data_dir: raw.data_dir.unwrap_or_else(|| PathBuf::from("data")),
+            server: raw.server,
+            tokens: raw.tokens,
+            refresh: raw.refresh,
+            sessions: raw.sessions,
+            secrets: raw.secrets,
+            clients,
+            users,
+            warnings,
+        })
+    }
+
+    /// The lifetimes of everything.
+    #[must_use]
+    pub fn lifetimes(&self) -> Lifetimes {
+        Lifetimes {
+            access_token: Duration::from_secs(self.tokens.access_token_s),
+            id_token: Duration::from_secs(self.tokens.id_token_s),
+            code: Duration::from_secs(self.tokens.code_s),
+            refresh_idle: Duration::from_secs(self.refresh.idle_s),
+            refresh_absolute: Duration::from_secs(self.refresh.absolute_s),
+            retry_window: Duration::from_secs(self.refresh.retry_window_s),
+            session_idle: Duration::from_secs(self.sessions.idle_s),
+            session_absolute: Duration::from_secs(self.sessions.absolute_s),
+        }
+    }
+
+    /// Until when tokens newer than the database are accepted, if they are.
+    #[must_use]
+    pub fn fast_forward_until(&self) -> Option<Timestamp> {
+        let until = self.refresh.after_restore_until.map(Timestamp::from_secs);
+        until.filter(|_| self.refresh.after_restore == AfterRestore::FastForward)
+    }
+}
+
+#[cfg(test)]
+mod tests;

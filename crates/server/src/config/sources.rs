@@ -1,0 +1,131 @@
+//! Where each value comes from: the file, or an environment variable that overrides it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::Faults;
+use super::declared::read_secret;
+
+/// The beginning of every variable that counts.
+const PREFIX: &str = "COUNTERSIGN__";
+/// The end of a variable that names a file which holds the value.
+const FILE: &str = "_FILE";
+/// The values that may come from a file of their own.
+const SECRETS: &[&str] = &["secrets.master_key"];
+
+/// Where a value was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In this file.
+    File(String),
+    /// By this variable.
+    Variable(String),
+    /// Nowhere.
+    Default,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(path),
+            Self::Variable(name) => write!(f, "${name}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// The origin of each value that was set, by its dotted name.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(BTreeMap<String, Origin>);
+
+impl Sources {
+    /// Where a value was set.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Origin {
+        self.0.get(name).cloned().unwrap_or(Origin::Default)
+    }
+}
+
+/// Lays the environment over the file.
+pub(super) fn merge(
+    text: &str,
+    path: &str,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Table, Sources), Faults> {
+    let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
+        Faults(vec![format!("{path} is not TOML: {}", error.to_string().trim_end())])
+    })?;
+    let mut sources = Sources::default();
+    note(&table, "", &Origin::File(path.to_owned()), &mut sources);
+    let mut faults = Vec::new();
+    for (variable, given) in environment {
+        let Some(rest) = variable.strip_prefix(PREFIX) else { continue };
+        let mut name = rest.to_ascii_lowercase().replace("__", ".");
+        let mut value = given;
+        if let Some(secret) = rest.strip_suffix(FILE) {
+            let secret = secret.to_ascii_lowercase().replace("__", ".");
+            if SECRETS.contains(&secret.as_str()) {
+                match read_secret(Path::new(&value)) {
+                    Ok(content) => value = content,
+                    Err(why) => {
+                        faults.push(format!("{variable}: {why}"));
+                        continue;
+                    }
+                }
+                name = secret;
+            }
+        }
+        let value = if SECRETS.contains(&name.as_str()) {
+            Value::String(value)
+        } else {
+            read_value(&value)
+        };
+        match set(&mut table, &name, value) {
+            Ok(()) => {
+                sources.0.insert(name, Origin::Variable(variable));
+            }
+            Err(why) => faults.push(format!("{variable}: {why}")),
+        }
+    }
+    if faults.is_empty() { Ok((table, sources)) } else { Err(Faults(faults)) }
+}
+
+/// A number, boolean or list if it reads as one, else text.
+fn read_value(text: &str) -> Value {
+    let parsed: Result<Table, _> = format!("v = {text}").parse();
+    match parsed.ok().and_then(|mut table| table.remove("v")) {
+        Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Array(_))) => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+fn set(table: &mut Table, name: &str, value: Value) -> Result<(), String> {
+    match name.split_once('.') {
+        None if name == "client" || name == "user" => {
+            Err("clients and users are declared in the file".to_owned())
+        }
+        None => {
+            table.insert(name.to_owned(), value);
+            Ok(())
+        }
+        Some((section, rest)) => {
+            let inner = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            let inner = inner.as_table_mut().ok_or_else(|| format!("{section} is no section"))?;
+            set(inner, rest, value)
+        }
+    }
+}
+
+fn note(table: &Table, before: &str, origin: &Origin, sources: &mut Sources) {
+    for (key, value) in table {
+        let name = format!("{before}{key}");
+        match value {
+            Value::Table(inner) => note(inner, &format!("{name}."), origin, sources),
+            _ => {
+                sources.0.insert(name, origin.clone());
+            }
+        }
+    }
+}

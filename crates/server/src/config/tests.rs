@@ -1,0 +1,93 @@
+//! What is read, what overrides what, and what is refused.
+
+use super::*;
+
+const GOOD: &str = r#"
+    issuer = "https://id.example.com"
+    [tokens]
+    access_token_s = 120
+    [[client]]
+    client_id = "web"
+    client_secret = "0123456789abcdef0123456789abcdef"
+    redirect_uris = ["https://app.example.com/cb"]
+    [[user]]
+    username = "Alice"
+    password = "correct horse battery staple"
+    name = "Alice Example"
+"#;
+
+fn load(text: &str, environment: &[(&str, &str)]) -> Result<(Config, Sources), Faults> {
+    let variables = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    let (table, sources) = sources::merge(text, "countersign.toml", variables)?;
+    let config = Config::from_table(table)?;
+    let faults = config.faults();
+    if faults.is_empty() { Ok((config, sources)) } else { Err(Faults(faults)) }
+}
+
+#[test]
+fn a_small_file_is_enough_and_secrets_do_not_stay() {
+    let (config, sources) = load(GOOD, &[]).unwrap();
+    assert_eq!(config.lifetimes().access_token, Duration::from_secs(120));
+    assert_eq!(sources.of("tokens.access_token_s"), Origin::File("countersign.toml".into()));
+    assert_eq!(sources.of("tokens.code_s"), Origin::Default);
+    assert_eq!(config.clients[0].client_secret_sha256.as_ref().map(String::len), Some(43));
+    let shown = format!("{config:?} {:?}", config.lines(&sources));
+    assert!(!shown.contains("correct horse") && !shown.contains("0123456789abcdef"), "{shown}");
+}
+
+#[test]
+fn variables_override_the_file() {
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let variables = [
+        ("COUNTERSIGN__TOKENS__ACCESS_TOKEN_S", "60"),
+        ("COUNTERSIGN__SERVER__LISTEN", "127.0.0.1:9999"),
+        ("COUNTERSIGN__SERVER__TRUSTED_PROXIES", r#"["10.0.0.0/8"]"#),
+        ("COUNTERSIGN__SECRETS__MASTER_KEY", key),
+        ("PATH", "/bin"),
+    ];
+    let (config, sources) = load(GOOD, &variables).unwrap();
+    assert_eq!(config.tokens.access_token_s, 60);
+    assert_eq!(config.server.listen.port(), 9999);
+    assert_eq!(config.server.trusted_proxies.len(), 1);
+    assert_eq!(
+        sources.of("tokens.access_token_s").to_string(),
+        "$COUNTERSIGN__TOKENS__ACCESS_TOKEN_S"
+    );
+    let lines = config.lines(&sources);
+    let master = lines.iter().find(|line| line.name == "secrets.master_key").unwrap();
+    assert_eq!(master.value, "••••••••");
+}
+
+#[test]
+fn faults_are_told_all_at_once() {
+    let bad = r#"
+        issuer = "http://id.example.com/"
+        [tokens]
+        access_token_s = 1
+        [refresh]
+        after_restore = "fast-forward"
+        [[client]]
+        client_id = "spa"
+        token_endpoint_auth_method = "none"
+        redirect_uris = ["http://app.example.com/"]
+        danger_any_loopback_redirect = true
+    "#;
+    let Err(Faults(faults)) = load(bad, &[]) else { panic!() };
+    assert_eq!(faults.len(), 5, "{faults:#?}");
+}
+
+#[test]
+fn mistakes_are_named() {
+    let refused = |text: &str| load(text, &[]).unwrap_err().to_string();
+    assert!(refused("issuer = ").contains("is not TOML"));
+    assert!(refused("isuer = \"https://id.example.com\"").contains("isuer"));
+    assert!(refused(&GOOD.replace("redirect_uris", "redirect_urls")).contains("client web"));
+    assert!(refused(&GOOD.replace("\"0123456789abcdef0123456789abcdef\"", "\"short\"")).contains("random"));
+    assert!(refused(&format!("{GOOD}\npassword_hash = \"x\"")).contains("PHC"));
+    assert!(refused(&GOOD.replace("name = \"Alice Ex", "nmae = \"Alice Ex")).contains("nmae"));
+    assert!(refused("[registration]\nmode = \"open\"").contains("registration.mode"));
+    for issuer in ["https://id.example.com/", "https://id.example.com/x", "ftp://a", "x", ""] {
+        let text = GOOD.replace("https://id.example.com", issuer);
+        assert!(refused(&text).contains("issuer"), "{issuer}");
+    }
+}

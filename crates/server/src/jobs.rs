@@ -1,0 +1,127 @@
+//! What the server does by itself while it runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_jose::Algorithm;
+use countersign_protocol::keyring::{self, KeyState, Keyring};
+use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::seal::MasterKey;
+use countersign_protocol::Timestamp;
+use countersign_store::StoreError;
+use countersign_verify::Revoked;
+
+use crate::app::{App, ServingKeys};
+use crate::process::{self, SystemRandom};
+
+/// How often dead rows are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// After a failure the store is asked again.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Revocations that are read from the store at a time.
+const READ_MAX: usize = 1_000;
+
+/// Loads the live revocations, then follows the store: revocations go into the deny set, changed
+/// keys into the keyring, whichever process changed them.
+pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
+    let mut position = app.position.clone();
+    let (mut applied, mut catalogue) = (None, position.borrow().catalogue);
+    loop {
+        let newest = *position.borrow_and_update();
+        let step = async {
+            if applied != Some(newest.revocation) {
+                applied = Some(apply_revocations(&app, applied).await?);
+            }
+            if catalogue != newest.catalogue {
+                reload_keys(&app, &master).await?;
+                catalogue = newest.catalogue;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = step.await {
+            tracing::error!(code = error.code(), %error, "the store could not be followed");
+            tokio::time::sleep(RETRY_AFTER).await;
+            continue;
+        }
+        if position.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Brings the deny set up to date and answers the place that it has reached.
+pub(crate) async fn apply_revocations(
+    app: &App,
+    applied: Option<u64>,
+) -> Result<u64, StoreError> {
+    let known = match applied {
+        Some(seq) => app.store().revocations_after(seq, READ_MAX).await?.map(|events| (seq, events)),
+        None => None,
+    };
+    let (seq, events) = match known {
+        Some(known) => known,
+        None => {
+            let snapshot = app.store().snapshot(process::now()).await?;
+            (snapshot.seq, snapshot.events)
+        }
+    };
+    for event in &events {
+        let kind = match event.kind {
+            RevokedKind::Token => Revoked::Token,
+            RevokedKind::Grant => Revoked::Grant,
+            _ => continue,
+        };
+        app.denied.insert(kind, &event.id, Timestamp::from_secs(event.expires_at));
+    }
+    Ok(events.last().map_or(seq, |event| event.seq.max(seq)))
+}
+
+async fn reload_keys(app: &App, master: &MasterKey) -> Result<(), StoreError> {
+    let stored = app.store().signing_keys().await?;
+    match Keyring::open(&stored, master) {
+        Ok(keyring) => app.keys.store(Arc::new(ServingKeys::new(keyring))),
+        Err(error) => tracing::error!(%error, "the changed signing keys can't be read"),
+    }
+    Ok(())
+}
+
+/// Makes the RSA key for clients that ask for RS256, once, beside the first answers: it takes as
+/// long as some ten thousand signatures.
+pub(crate) async fn make_rsa_key(app: Arc<App>, master: Arc<MasterKey>) {
+    if app.keys.load().keyring.signing_key(Algorithm::RS256).is_some() {
+        return;
+    }
+    let made = tokio::task::spawn_blocking(move || {
+        keyring::generate(
+            Algorithm::RS256,
+            KeyState::Active,
+            &master,
+            process::now(),
+            &SystemRandom,
+        )
+    });
+    match made.await {
+        Ok(Ok(key)) => {
+            if let Err(error) = app.store().add_signing_key(key).await {
+                tracing::error!(code = error.code(), %error, "the RSA key could not be stored");
+            }
+        }
+        Ok(Err(error)) => tracing::error!(%error, "no RSA key could be made"),
+        Err(error) => tracing::error!(%error, "no RSA key could be made"),
+    }
+}
+
+/// Forgets what can't matter any more, now and then.
+pub(crate) async fn sweep(app: Arc<App>) {
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tick.tick().await;
+        let now = process::now();
+        app.denied.prune(now);
+        match app.store().sweep(app.lifetimes.clone(), now).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "dead rows were forgotten"),
+            Err(error) => tracing::error!(code = error.code(), %error, "sweeping failed"),
+        }
+    }
+}

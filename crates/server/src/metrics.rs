@@ -1,0 +1,111 @@
+//! What the server counts, in the Prometheus text format.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// The counters of the server.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Access tokens issued, by grant type.
+    pub(crate) tokens_issued: Family<GrantLabel, Counter>,
+    /// Refresh requests, by how they went.
+    pub(crate) refreshes: Family<ResultLabel, Counter>,
+    /// Codes and refresh tokens whose MAC was bad: they touched no storage.
+    pub(crate) junk_tokens: Counter,
+    /// Sign-ins, by how they went.
+    pub(crate) sign_ins: Family<ResultLabel, Counter>,
+    /// Grants and tokens that ended before their time.
+    pub(crate) revocations: Counter,
+}
+
+/// The grant type of a token request.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct GrantLabel {
+    pub(crate) grant: &'static str,
+}
+
+/// How something went.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct ResultLabel {
+    pub(crate) result: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("countersign");
+        let tokens_issued = Family::default();
+        let refreshes = Family::default();
+        let junk_tokens = Counter::default();
+        let sign_ins = Family::default();
+        let revocations = Counter::default();
+        registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
+        registry.register("refreshes", "Refresh requests by result", refreshes.clone());
+        registry.register(
+            "junk_tokens",
+            "Codes and refresh tokens refused by their MAC, without storage access",
+            junk_tokens.clone(),
+        );
+        registry.register("sign_ins", "Password sign-ins by result", sign_ins.clone());
+        registry.register("revocations", "Grants and tokens ended early", revocations.clone());
+        Self { registry, tokens_issued, refreshes, junk_tokens, sign_ins, revocations }
+    }
+
+    /// Adds a counter that something else keeps.
+    pub(crate) fn count_with(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        self.registry.register_collector(Box::new(Elsewhere { name, help, read: Box::new(read) }));
+    }
+
+    pub(crate) fn issued(&self, grant: &'static str) {
+        self.tokens_issued.get_or_create(&GrantLabel { grant }).inc();
+    }
+
+    pub(crate) fn refreshed(&self, result: &'static str) {
+        self.refreshes.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    pub(crate) fn signed_in(&self, result: &'static str) {
+        self.sign_ins.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// The text that `/metrics` answers with.
+    pub(crate) fn render(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string can't fail");
+        text
+    }
+}
+
+/// A counter that is kept elsewhere and read when asked.
+struct Elsewhere {
+    name: &'static str,
+    help: &'static str,
+    read: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl std::fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Elsewhere").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl prometheus_client::collector::Collector for Elsewhere {
+    fn encode(
+        &self,
+        mut encoder: prometheus_client::encoding::DescriptorEncoder<'_>,
+    ) -> Result<(), std::fmt::Error> {
+        use prometheus_client::encoding::EncodeMetric as _;
+        let counter = prometheus_client::metrics::counter::ConstCounter::new((self.read)());
+        let metric =
+            encoder.encode_descriptor(self.name, self.help, None, counter.metric_type())?;
+        counter.encode(metric)
+    }
+}

@@ -1,0 +1,204 @@
+//! `GET` and `POST /authorize` (OAuth 2.1 §4.1.1, OpenID Connect Core §3.1.2), and what follows
+//! once the user has signed in and agreed.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest as _, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use countersign_protocol::client::Client;
+use countersign_protocol::grant::{Grant, GrantId, PendingCode, Sender};
+use countersign_protocol::grant_token::Kind;
+use countersign_protocol::wire::authorize::{AuthorizationRequest, ReturnAddress};
+use countersign_protocol::wire::params::Params;
+use countersign_protocol::{ErrorCode, OAuthError};
+use countersign_store::{NewGrant, StoreError};
+
+use crate::app::App;
+use crate::process::{self, SystemRandom};
+use crate::router::Shared;
+use crate::sign_in::{self, SignedIn};
+use crate::web::form::{self, Form};
+use crate::web::page::{PageError, see_other};
+
+/// Sends the browser on: to sign in, to agree, or back to the client with a code.
+pub(crate) async fn any(State(shared): State<Shared>, request: Request) -> Response {
+    let headers = request.headers().clone();
+    let params = if request.method() == Method::POST {
+        match Form::from_request(request, &()).await {
+            Ok(Form(params)) => params,
+            Err(error) => return error.into_response(),
+        }
+    } else {
+        match form::query(request.uri().query()) {
+            Ok(params) => params,
+            Err(error) => return invalid(&error).show(&shared.app),
+        }
+    };
+    let app = &*shared.app;
+    let asked = match Asked::read(app, &params).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer.show(app),
+    };
+    match asked.next_step(app, &params, &headers).await {
+        Ok(response) => response,
+        Err(error) => PageError::from(error).show(app),
+    }
+}
+
+/// A request that can be answered to its client.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) client: Arc<Client>,
+    pub(crate) request: AuthorizationRequest,
+    address: ReturnAddress,
+}
+
+/// Why there is nothing to go on with.
+#[derive(Debug)]
+pub(crate) enum Unanswerable {
+    /// Shown to the person: there is no address that can be trusted.
+    Page(PageError),
+    /// Sent back to the client.
+    Client(String),
+}
+
+impl Unanswerable {
+    pub(crate) fn show(self, app: &App) -> Response {
+        match self {
+            Self::Page(error) => error.show(app),
+            Self::Client(url) => see_other(&url),
+        }
+    }
+}
+
+impl Asked {
+    /// Checks everything about a request that needs no user.
+    pub(crate) async fn read(app: &App, params: &Params) -> Result<Self, Unanswerable> {
+        let page = |error: &OAuthError| Unanswerable::Page(invalid(error));
+        let client_id = params.require("client_id").map_err(|error| page(&error))?;
+        let found = app.client(client_id).await;
+        let client = found.map_err(|error| Unanswerable::Page(error.into()))?.ok_or_else(|| {
+            page(&OAuthError::new(ErrorCode::InvalidRequest, "the client is not known here"))
+        })?;
+        let address = ReturnAddress::find(params, &client).map_err(|error| page(&error))?;
+        match AuthorizationRequest::parse(params, &client, &address, &app.issuer) {
+            Ok(request) => Ok(Self { client, request, address }),
+            Err(error) => Err(Unanswerable::Client(address.with_error(&error, &app.issuer))),
+        }
+    }
+
+    /// The redirect URI, for pages that lead to it.
+    pub(crate) fn redirect_uri(&self) -> &str {
+        &self.address.redirect_uri
+    }
+
+    async fn next_step(
+        &self,
+        app: &App,
+        params: &Params,
+        headers: &HeaderMap,
+    ) -> Result<Response, StoreError> {
+        let quiet = self.request.prompt.none;
+        let signed_in = sign_in::current(app, headers).await?.filter(|signed_in| {
+            !self.request.needs_fresh_login(signed_in.session.auth_time, process::now())
+        });
+        let Some(signed_in) = signed_in else {
+            return Ok(if quiet {
+                self.fail(app, ErrorCode::LoginRequired, "nobody is signed in here")
+            } else {
+                see_other(&login_url(params))
+            });
+        };
+        if !self.needs_consent(app, &signed_in).await? {
+            return self.allow(app, &signed_in, false).await;
+        }
+        Ok(if quiet {
+            self.fail(app, ErrorCode::ConsentRequired, "the user has to be asked")
+        } else {
+            see_other(&format!("/consent?{}", params.to_query(&[])))
+        })
+    }
+
+    /// Whether the user has to be asked. A client that another program could pose as is never
+    /// waved through (RFC 8252 §8.6), and neither is access that outlives the session.
+    async fn needs_consent(&self, app: &App, signed_in: &SignedIn) -> Result<bool, StoreError> {
+        if self.request.prompt.consent
+            || self.request.scope.contains("offline_access")
+            || self.client.can_be_impersonated(&self.request.redirect_uri)
+        {
+            return Ok(true);
+        }
+        let subject = &signed_in.account.subject;
+        let known = app.store().consent(subject, &self.client.client_id).await?;
+        Ok(!self.request.scope.is_within(&known.scope)
+            || self.request.audience.iter().any(|resource| !known.audience.contains(resource)))
+    }
+
+    /// Begins the grant and sends its code to the client.
+    pub(crate) async fn allow(
+        &self,
+        app: &App,
+        signed_in: &SignedIn,
+        remember: bool,
+    ) -> Result<Response, StoreError> {
+        let now = process::now();
+        let expires_at = now.plus(app.lifetimes.code);
+        let request = &self.request;
+        let grant = Grant {
+            id: GrantId::new(now, &SystemRandom),
+            subject: signed_in.account.subject.clone(),
+            client_id: request.client_id.clone(),
+            scope: request.scope.clone(),
+            audience: request.audience.clone(),
+            auth_time: signed_in.session.auth_time,
+            amr: vec!["pwd".to_owned()],
+            session_id: Some(signed_in.session.id.clone()),
+            sender: Sender::Bearer,
+            generation: 0,
+            rotated_at: now,
+            created_at: now,
+            idle_expires_at: expires_at,
+            expires_at,
+            ended: None,
+            pending: Some(PendingCode {
+                redirect_uri: request.redirect_uri.clone(),
+                code_challenge: request.code_challenge.clone(),
+                nonce: request.nonce.clone(),
+            }),
+        };
+        let code = app.grant_tokens.issue(Kind::Code, grant.id, 0);
+        app.store().begin_grant(NewGrant { grant, remember }).await?;
+        Ok(see_other(&self.address.with_code(&code, &app.issuer)))
+    }
+
+    /// Sends an error to the client.
+    pub(crate) fn fail(&self, app: &App, code: ErrorCode, why: &'static str) -> Response {
+        let error = OAuthError::new(code, why);
+        see_other(&self.address.with_error(&error, &app.issuer))
+    }
+}
+
+/// The sign-in page, which comes back to the same request. `prompt=login` is fulfilled by then.
+fn login_url(params: &Params) -> String {
+    let prompt = params.get("prompt").unwrap_or_default();
+    let consent = if prompt.split(' ').any(|word| word == "consent") { "&prompt=consent" } else { "" };
+    let back = format!("/authorize?{}{consent}", params.to_query(&["prompt"]));
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("continue", &back)
+        .finish();
+    format!("/login?{query}")
+}
+
+/// What a person sees of a request that can't be answered to its client.
+fn invalid(error: &OAuthError) -> PageError {
+    PageError::new(
+        StatusCode::BAD_REQUEST,
+        "This link does not work",
+        format!(
+            "The application that sent you here made a mistake: {}. Go back to it and try again; \
+             if it happens again, tell the people who run it.",
+            error.description
+        ),
+    )
+}

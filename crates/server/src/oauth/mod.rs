@@ -1,0 +1,9 @@
+//! The protocol endpoints: one endpoint, one file. They translate; they decide nothing.
+
+pub(crate) mod authorize;
+pub(crate) mod documents;
+pub(crate) mod introspect;
+pub(crate) mod revocations;
+pub(crate) mod revoke;
+pub(crate) mod token;
+pub(crate) mod userinfo;

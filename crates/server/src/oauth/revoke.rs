@@ -1,0 +1,67 @@
+//! `POST /revoke` (RFC 7009).
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use countersign_protocol::client::Client;
+use countersign_protocol::grant::EndReason;
+use countersign_protocol::grant_token::Kind;
+use countersign_protocol::wire::token;
+use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
+use countersign_store::GrantSelector;
+use countersign_verify::Revoked;
+
+use crate::app::{App, authorization};
+use crate::process;
+use crate::router::Shared;
+use crate::web::form::Form;
+use crate::web::headers::{allow_any_origin, no_store};
+use crate::web::oauth_error::ErrorAnswer;
+
+/// A refresh token ends its grant with all access tokens; an access token ends alone. A token
+/// that is unknown or dead already is answered like one that was just revoked (RFC 7009 §2.2).
+pub(crate) async fn post(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    Form(params): Form,
+) -> Result<Response, ErrorAnswer> {
+    let app = &*shared.app;
+    let credentials = token::credentials(authorization(&headers)?, &params)?;
+    let client = app.authenticate(&credentials).await?;
+    let presented = params.require("token")?;
+    if let Ok((id, _)) = app.grant_tokens.open(Kind::Refresh, presented) {
+        let owner = app.store().grant(id).await?.map(|grant| grant.client_id);
+        if owner.as_ref().is_some_and(|owner| *owner != client.client_id) {
+            return Err(not_yours().into());
+        }
+        let moment = app.moment();
+        let selector = GrantSelector::One(id);
+        let ended = app.store().end_grants(selector, EndReason::ClientRevoked, moment).await?;
+        app.deny_grants(&ended, moment);
+    } else {
+        revoke_access_token(app, &client, presented).await?;
+    }
+    // An empty body without a content type: some browser clients parse whatever has one.
+    let mut response = StatusCode::OK.into_response();
+    no_store(response.headers_mut());
+    allow_any_origin(response.headers_mut());
+    Ok(response)
+}
+
+async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<(), ErrorAnswer> {
+    let now = process::now();
+    let Some(token) = app.verify_access_token(token, now) else { return Ok(()) };
+    if token.client_id != client.client_id {
+        return Err(not_yours().into());
+    }
+    let until = Timestamp::from_secs(token.expires_at)
+        .plus(countersign_protocol::lifetimes::LEEWAY_MAX);
+    app.store().revoke_token(token.token_id.clone(), until).await?;
+    app.denied.insert(Revoked::Token, &token.token_id, until);
+    app.metrics.revocations.inc();
+    Ok(())
+}
+
+fn not_yours() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidGrant, "the token was issued to another client")
+}

@@ -1,0 +1,92 @@
+//! Which path leads to which room.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+
+use crate::app::App;
+use crate::oauth::documents::{self, Document};
+use crate::oauth::{authorize, introspect, revocations, revoke, token, userinfo};
+use crate::pages::{account, consent, login, logout};
+use crate::web::page::PageError;
+use crate::{assets, operations};
+
+/// What handlers get: the state, and the documents that never change.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) app: Arc<App>,
+    pub(crate) metadata: Document,
+}
+
+impl Shared {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { metadata: Document::metadata(&app.issuer), app }
+    }
+}
+
+/// The routes of the authorization server, without a fallback, so that others can be added.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/.well-known/openid-configuration", get(documents::metadata))
+        .route("/.well-known/oauth-authorization-server", get(documents::metadata))
+        .route("/.well-known/jwks.json", get(documents::jwks))
+        .route("/authorize", get(authorize::any).post(authorize::any))
+        .route("/token", post(token::post).options(preflight))
+        .route("/revoke", post(revoke::post).options(preflight))
+        .route("/introspect", post(introspect::post))
+        .route("/userinfo", get(userinfo::any).post(userinfo::any).options(preflight))
+        .route("/revocations/snapshot", get(revocations::snapshot))
+        .route("/revocations/feed", get(revocations::feed))
+        .route("/login", get(login::get).post(login::post))
+        .route("/consent", get(consent::get).post(consent::post))
+        .route("/account", get(account::get))
+        .route("/account/grants/revoke", post(account::revoke_grant))
+        .route("/account/sign-out-everywhere", post(account::sign_out_everywhere))
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/assets/{*path}", get(assets::get))
+}
+
+/// The routes for those who run the server: health and metrics.
+pub(crate) fn operations() -> Router<Shared> {
+    Router::new()
+        .route("/livez", get(operations::live))
+        .route("/readyz", get(operations::ready))
+        .route("/healthz", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
+}
+
+/// A page for every path that leads nowhere.
+pub(crate) async fn not_found(State(shared): State<Shared>, method: Method) -> Response {
+    if method == Method::GET {
+        let message = "There is no page at this address.";
+        PageError::new(StatusCode::NOT_FOUND, "Page not found", message).show(&shared.app)
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// CORS preflight for the endpoints that browser applications call. No cookie takes part, so
+/// any origin may (Fetch standard, CORS protocol).
+async fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    let set = [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, DPoP"),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    for (name, value) in set {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The default answer of `/` outside development.
+pub(crate) fn home() -> Router<Shared> {
+    Router::new().route("/", any(|| async { crate::web::page::see_other("/account") }))
+}

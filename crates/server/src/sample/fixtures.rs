@@ -1,0 +1,125 @@
+//! The users, clients and the resource of `countersign dev`.
+
+use countersign_protocol::client::{self, AuthMethod, Client, GrantType};
+use countersign_protocol::release;
+use countersign_protocol::scope::Scope;
+use serde_json::{Map, Value, json};
+
+use super::Dev;
+use crate::config::{
+    Config, DeclaredUser, RefreshSection, SecretSection, ServerSection, SessionSection,
+    TokenSection,
+};
+
+/// The password of all demo users.
+pub const USER_PASSWORD: &str = "countersign-demo";
+/// The demo users.
+pub const USERS: [&str; 2] = ["alice", "bob"];
+/// The confidential web client.
+pub const WEB_ID: &str = "demo-web";
+/// Its secret.
+pub const WEB_SECRET: &str = "demo-web-secret-0123456789abcdef";
+/// The service, which is also the client of the sample API.
+pub const SERVICE_ID: &str = "demo-service";
+/// Its secret.
+pub const SERVICE_SECRET: &str = "demo-service-secret-0123456789abcdef";
+
+/// The audience of the sample API.
+#[must_use]
+pub fn resource(issuer: &str) -> String {
+    format!("{issuer}/sample")
+}
+
+/// The whole configuration of a development server.
+pub(super) fn config(port: u16, dev: Dev) -> Config {
+    let issuer = format!("http://127.0.0.1:{port}");
+    let server = ServerSection { operations: None, ..ServerSection::default() };
+    let mut clients = demo_clients(&issuer);
+    clients.retain(|demo| dev.clients.iter().all(|given| given.client_id != demo.client_id));
+    clients.extend(dev.clients);
+    let mut users: Vec<_> = USERS.iter().map(|name| demo_user(name)).collect();
+    users.retain(|demo| dev.users.iter().all(|given| given.username != demo.username));
+    users.extend(dev.users);
+    Config {
+        issuer,
+        data_dir: dev.data_dir,
+        server,
+        tokens: TokenSection::default(),
+        refresh: RefreshSection::default(),
+        sessions: SessionSection::default(),
+        secrets: SecretSection::default(),
+        clients,
+        users,
+        warnings: Vec::new(),
+    }
+}
+
+fn demo_clients(issuer: &str) -> Vec<Client> {
+    let resource = resource(issuer);
+    let user_client = |id: &str, name: &str| Client {
+        client_id: id.to_owned(),
+        client_name: Some(name.to_owned()),
+        client_secret_sha256: None,
+        redirect_uris: vec![format!("{issuer}/")],
+        post_logout_redirect_uris: vec![format!("{issuer}/")],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        response_types: vec!["code".to_owned()],
+        token_endpoint_auth_method: AuthMethod::None,
+        scope: Scope::parse(&known_scopes()).ok(),
+        id_token_signed_response_alg: None,
+        require_pkce: true,
+        resources: vec![resource.clone()],
+        protects: Vec::new(),
+        client_uri: None,
+        policy_uri: None,
+        tos_uri: None,
+        danger_any_loopback_redirect: true,
+        disabled: false,
+    };
+    let secret = |secret| Some(client::hash_secret(secret));
+    vec![
+        user_client("demo-spa", "Demo single-page app"),
+        Client {
+            client_secret_sha256: secret(WEB_SECRET),
+            token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+            ..user_client(WEB_ID, "Demo web app")
+        },
+        Client {
+            client_secret_sha256: secret(SERVICE_SECRET),
+            token_endpoint_auth_method: AuthMethod::ClientSecretBasic,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grant_types: vec![GrantType::ClientCredentials],
+            scope: None,
+            protects: vec![resource.clone()],
+            danger_any_loopback_redirect: false,
+            ..user_client(SERVICE_ID, "Demo service")
+        },
+    ]
+}
+
+fn known_scopes() -> String {
+    release::KNOWN_SCOPES.iter().map(|scope| scope.name).collect::<Vec<_>>().join(" ")
+}
+
+fn demo_user(name: &str) -> DeclaredUser {
+    let claims = match (name, json!({
+        "name": "Alice Example",
+        "given_name": "Alice",
+        "family_name": "Example",
+        "preferred_username": "alice",
+        "email": "alice@example.com",
+        "email_verified": true,
+        "roles": ["buyer", "admin"],
+    })) {
+        ("alice", Value::Object(claims)) => claims,
+        _ => Map::from_iter([("preferred_username".to_owned(), Value::from(name))]),
+    };
+    DeclaredUser {
+        username: name.to_owned(),
+        password: Some(USER_PASSWORD.to_owned()),
+        password_hash: None,
+        disabled: false,
+        claims,
+    }
+}

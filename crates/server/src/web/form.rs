@@ -1,0 +1,67 @@
+//! Form bodies and queries, read strictly.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use countersign_protocol::wire::params::Params;
+use countersign_protocol::{ErrorCode, OAuthError};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use super::oauth_error::ErrorAnswer;
+
+/// The longest body that is read, in bytes.
+const BODY_MAX_BYTES: usize = 64 * 1_024;
+/// The longest query that is read, in bytes.
+const QUERY_MAX_BYTES: usize = 16 * 1_024;
+
+/// The parameters of a form body.
+#[derive(Debug)]
+pub(crate) struct Form(pub(crate) Params);
+
+impl<S: Sync> FromRequest<S> for Form {
+    type Rejection = ErrorAnswer;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ErrorAnswer> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let why = "the Content-Type has to be application/x-www-form-urlencoded";
+            return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
+        }
+        // RFC 6749 §2.3.1 and §3.2: parameters of these endpoints never stand in the URL.
+        if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            let why = "the parameters belong in the body, not in the URL";
+            return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
+        }
+        let bytes = read_body(request.into_body()).await?;
+        Ok(Self(Params::parse(&bytes)?))
+    }
+}
+
+/// Parses the query of a URL.
+///
+/// # Errors
+/// `invalid_request`.
+pub(crate) fn query(query: Option<&str>) -> Result<Params, OAuthError> {
+    let text = query.unwrap_or_default();
+    if text.len() > QUERY_MAX_BYTES {
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, "the query is too long"));
+    }
+    Params::parse(text.as_bytes())
+}
+
+async fn read_body(body: Body) -> Result<bytes::Bytes, ErrorAnswer> {
+    match Limited::new(body, BODY_MAX_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) => {
+            let (why, status) = if error.downcast_ref::<LengthLimitError>().is_some() {
+                ("the body is longer than 64 KiB", StatusCode::PAYLOAD_TOO_LARGE)
+            } else {
+                ("the body broke off", StatusCode::BAD_REQUEST)
+            };
+            let error = OAuthError::new(ErrorCode::InvalidRequest, why);
+            Err(ErrorAnswer::with_status(error, status))
+        }
+    }
+}

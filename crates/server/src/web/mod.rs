@@ -1,0 +1,9 @@
+//! What every HTTP answer of this server shares: cookies, forgery checks, headers, forms, errors.
+
+pub(crate) mod client_ip;
+pub(crate) mod cookies;
+pub(crate) mod csrf;
+pub(crate) mod form;
+pub(crate) mod headers;
+pub(crate) mod oauth_error;
+pub(crate) mod page;
