@@ -1,6 +1,7 @@
 """Authlib, a widely used relying party for Python, goes the whole way against the server."""
 
 import os
+import sys
 import time
 import unittest
 
@@ -162,4 +163,4 @@ def call_api(token):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(testRunner=unittest.TextTestRunner(stream=sys.stdout, verbosity=2))
