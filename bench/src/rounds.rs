@@ -14,7 +14,7 @@ pub(crate) struct Timing {
 
 /// Times each work in every round; a round begins with another side each time.
 pub(crate) fn interleave(works: &mut [Box<dyn FnMut() + '_>], rounds: usize) -> Vec<Timing> {
-    let counts: Vec<u32> = works.iter_mut().map(|work| repetitions(work)).collect();
+    let counts: Vec<u32> = works.iter_mut().map(repetitions).collect();
     let mut samples = vec![Vec::with_capacity(rounds); works.len()];
     for round in 0..rounds {
         for turn in 0..works.len() {

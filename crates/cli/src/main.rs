@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Dev(arguments) => command::dev::run(arguments),
         Command::Serve(arguments) => command::serve::run(&arguments),
-        Command::Config(command) => command::config::run(command),
+        Command::Config(command) => command::config::run(&command),
         Command::User(command) => command::user::run(command),
         Command::Client(command) => command::client::run(command),
         Command::Grant(command) => command::grant::run(command),

@@ -223,9 +223,7 @@ pub(crate) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, OAuthEr
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => {
-            value.to_str().map(Some).map_err(|_| client::unauthenticated())
-        }
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| client::unauthenticated()),
         (Some(_), Some(_)) => Err(OAuthError::new(
             ErrorCode::InvalidRequest,
             "the Authorization header stands more than once",

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_jose::Algorithm;
+use countersign_protocol::Timestamp;
 use countersign_protocol::keyring::{self, KeyState, Keyring};
 use countersign_protocol::revocation::RevokedKind;
 use countersign_protocol::seal::MasterKey;
-use countersign_protocol::Timestamp;
 use countersign_store::StoreError;
 use countersign_verify::Revoked;
 
@@ -50,12 +50,11 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
 }
 
 /// Brings the deny set up to date and answers the place that it has reached.
-pub(crate) async fn apply_revocations(
-    app: &App,
-    applied: Option<u64>,
-) -> Result<u64, StoreError> {
+pub(crate) async fn apply_revocations(app: &App, applied: Option<u64>) -> Result<u64, StoreError> {
     let known = match applied {
-        Some(seq) => app.store().revocations_after(seq, READ_MAX).await?.map(|events| (seq, events)),
+        Some(seq) => {
+            app.store().revocations_after(seq, READ_MAX).await?.map(|events| (seq, events))
+        }
         None => None,
     };
     let (seq, events) = match known {

@@ -46,7 +46,11 @@ pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// Serves until `stopping` turns true, then lets requests that are under way finish.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receiver<bool>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -64,9 +68,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopping: w
         };
         // Answers are written whole; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(
-            router.clone().layer(axum::Extension(Peer(peer))),
-        );
+        let service = TowerToHyperService::new(router.clone().layer(axum::Extension(Peer(peer))));
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE)

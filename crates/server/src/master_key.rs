@@ -46,9 +46,7 @@ pub(crate) fn parse(text: &str, origin: &str) -> Result<MasterKey, MasterKeyErro
     let decoded = base64url::decode(text.trim().as_bytes()).map(Zeroizing::new);
     let bytes: Option<&[u8; MASTER_KEY_LEN]> =
         decoded.as_ref().ok().and_then(|bytes| bytes.as_slice().try_into().ok());
-    bytes
-        .map(MasterKey::new)
-        .ok_or_else(|| MasterKeyError::Malformed { origin: origin.to_owned() })
+    bytes.map(MasterKey::new).ok_or_else(|| MasterKeyError::Malformed { origin: origin.to_owned() })
 }
 
 /// Reads the key file. Makes it when it is not there, unless there is already a database whose

@@ -98,8 +98,7 @@ pub(crate) async fn begin_session(
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let now = process::now();
     let subject = account.subject.clone();
-    let (session, secret) =
-        Session::start(subject, agent.unwrap_or_default(), now, &SystemRandom);
+    let (session, secret) = Session::start(subject, agent.unwrap_or_default(), now, &SystemRandom);
     app.store().begin_session(session).await?;
     if let Some(old) = cookies::read(app, headers, Cookie::Session) {
         app.store().end_session(hash_secret(&old)).await?;
@@ -115,7 +114,10 @@ pub(crate) struct SignedIn {
 }
 
 /// The live session of a request, if there is one and its account is not disabled.
-pub(crate) async fn current(app: &App, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
+pub(crate) async fn current(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, StoreError> {
     let Some(secret) = cookies::read(app, headers, Cookie::Session) else { return Ok(None) };
     let now = process::now();
     let found = app.store().session(hash_secret(&secret)).await?;

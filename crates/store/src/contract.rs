@@ -1,1 +1,118 @@
-//! The tests that every backend has to pass.
+//! The rules that every backend has to keep, as tests that a backend runs on itself.
+//!
+//! [`all`] runs each rule on a fresh store. A rule speaks to the store through [`Store`] alone,
+//! so it says what the server relies on and nothing about how it is kept.
+
+mod authorization_code;
+mod client_and_account;
+mod end_of_grants;
+mod grant;
+mod keyring;
+mod revocation;
+mod rotation;
+pub(crate) mod samples;
+mod session;
+mod sweep;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// A rule that is broken panics; one that the store could not be asked about fails.
+type Check = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+/// One rule.
+struct Rule {
+    name: &'static str,
+    check: fn(Arc<dyn Store>) -> Check,
+}
+
+macro_rules! rules {
+    ($($room:ident { $($rule:ident)+ })+) => {
+        &[$($(Rule {
+            name: concat!(stringify!($room), "::", stringify!($rule)),
+            check: |store| Box::pin($room::$rule(store)),
+        }),+),+]
+    };
+}
+
+const RULES: &[Rule] = rules! {
+    authorization_code {
+        of_many_at_once_one_redeems_a_code
+        a_replay_ends_and_publishes_the_grant
+        a_refused_code_can_still_be_redeemed
+    }
+    rotation {
+        every_row_of_the_rule
+        each_refusal_changes_nothing
+        of_many_at_once_one_rotates_and_the_others_retry
+        a_reuse_ends_and_publishes_the_grant
+        a_restored_database_catches_up_only_when_told_to
+    }
+    end_of_grants {
+        each_selector_picks_its_own
+        what_outlives_a_session_stays
+        a_grant_is_ended_and_published_once
+        of_many_at_once_one_ends_a_grant
+        an_ended_grant_never_comes_back
+        everything_of_a_person_ends_in_one_step
+    }
+    grant {
+        comes_back_as_it_was_stored
+        is_begun_once
+        lists_are_newest_first_and_limited
+        consent_is_remembered_when_wanted_and_united
+        consent_goes_with_a_single_grant
+        consent_that_grows_too_long_starts_again
+    }
+    client_and_account {
+        a_client_comes_back_as_it_was_stored
+        disabling_a_client_ends_its_grants
+        an_account_comes_back_by_both_names
+        a_user_name_belongs_to_one_account
+        a_new_password_ends_grants_and_sessions
+        disabling_an_account_ends_grants_and_sessions
+        other_changes_of_an_account_end_nothing
+    }
+    revocation {
+        numbers_have_no_hole_under_concurrent_writers
+        a_snapshot_holds_all_up_to_its_number
+        the_feed_answers_from_any_place
+        what_was_forgotten_is_not_passed_over
+        the_position_moves_with_each_change
+    }
+    session {
+        lives_from_begin_to_end
+        a_touch_never_goes_back_and_never_revives
+        lists_are_newest_first_and_of_one_person
+    }
+    keyring {
+        of_two_keys_of_an_algorithm_one_is_added
+        of_two_first_secrets_of_a_purpose_one_is_added
+    }
+    sweep {
+        ended_and_expired_grants_stay_until_the_horizon
+        what_lives_stays
+        dead_sessions_go
+    }
+};
+
+/// Runs every rule, each on a store of its own that `fresh` makes: empty, and shared by nobody.
+///
+/// # Panics
+/// When rules are broken, with their names; what each saw is printed before.
+pub async fn all<Opening: Future<Output = Arc<dyn Store>>>(fresh: impl Fn() -> Opening) {
+    let mut broken = Vec::new();
+    for rule in RULES {
+        let store = fresh().await;
+        // A task of its own, so that a broken rule does not hide the next.
+        match tokio::spawn((rule.check)(store)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => broken.push(format!("{} ({error})", rule.name)),
+            Err(_) => broken.push(rule.name.to_owned()),
+        }
+    }
+    assert!(broken.is_empty(), "the store breaks these rules: {broken:#?}");
+}

@@ -9,8 +9,9 @@
 //! | `store` | the trait, and what goes in and out of its steps |
 //! | [`uncommitted`] | an outcome that is decided but not yet durable |
 //! | [`sqlite`] | one file, one writer thread with group commit, readers beside it |
-//! | [`contract`] | the tests that every backend has to pass |
+//! | `contract` | the rules that every backend has to keep, as tests (feature `contract`) |
 
+#[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod error;
 pub mod sqlite;

@@ -26,10 +26,10 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
-    let (Command::Check(arguments) | Command::Print(arguments)) = &command;
+pub(crate) fn run(command: &Command) -> Result<ExitCode, Failure> {
+    let (Command::Check(arguments) | Command::Print(arguments)) = command;
     let loaded = Config::load(&arguments.config, std::env::vars());
-    match (&command, loaded) {
+    match (command, loaded) {
         (Command::Check(arguments), Err(faults)) if arguments.json => {
             output::print_json(&json!({ "ok": false, "faults": faults.0 }))?;
             Ok(ExitCode::FAILURE)

@@ -39,10 +39,15 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         None => Default::default(),
     };
     let dev = Dev { port, data_dir: data_dir.clone(), clients, users };
-    running::run(Log::Text, "warn", |stopping| sample::start(dev, stopping), |server| {
-        let port = server.address().map_or(port, |address| address.port());
-        output::print(&welcome(port, &data_dir.display().to_string()));
-    })?;
+    running::run(
+        Log::Text,
+        "warn",
+        |stopping| sample::start(dev, stopping),
+        |server| {
+            let port = server.address().map_or(port, |address| address.port());
+            output::print(&welcome(port, &data_dir.display().to_string()));
+        },
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,11 +57,8 @@ fn welcome(port: u16, data_dir: &str) -> String {
     let open = bold(&format!("{issuer}/"));
     let (users, password) = (sample::USERS.join(" or "), sample::USER_PASSWORD);
     let (service, secret) = (sample::SERVICE_ID, sample::SERVICE_SECRET);
-    let data = if data_dir == ".countersign" {
-        String::new()
-    } else {
-        format!(" --data-dir {data_dir}")
-    };
+    let data =
+        if data_dir == ".countersign" { String::new() } else { format!(" --data-dir {data_dir}") };
     format!(
         "{title}
 

@@ -1,6 +1,7 @@
 //! Running a server until it is told to stop.
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 
 use countersign_server::{Server, StartError};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,8 +29,12 @@ pub(crate) fn run<F>(
 where
     F: Future<Output = Result<Server, StartError>>,
 {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_level));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match log {
         Log::Text => subscriber.with_target(false).init(),
         Log::Json => subscriber.json().init(),

@@ -73,7 +73,8 @@ fn decode(token: &str, json: bool) -> Result<ExitCode, Failure> {
     let mut text = format!("{}\n\n", bold("NOT VERIFIED: anyone can write this"));
     text.push_str(&format!("Header\n{}\n\n", serde_json::to_string_pretty(&header)?));
     text.push_str(&format!("Payload\n{}\n", serde_json::to_string_pretty(&payload)?));
-    let times = [("iat", "issued"), ("nbf", "valid from"), ("exp", "expires"), ("auth_time", "signed in")];
+    let times =
+        [("iat", "issued"), ("nbf", "valid from"), ("exp", "expires"), ("auth_time", "signed in")];
     for (claim, meaning) in times {
         if let Some(seconds) = payload.get(claim).and_then(Value::as_u64) {
             let at = output::time(Timestamp::from_secs(seconds), now);
@@ -92,7 +93,8 @@ fn verify(arguments: Verify) -> Result<ExitCode, Failure> {
     let outcome = match jwks {
         Some(path) => {
             let text = std::fs::read(&path);
-            let text = text.map_err(|error| format!("{} can't be read: {error}", path.display()))?;
+            let text =
+                text.map_err(|error| format!("{} can't be read: {error}", path.display()))?;
             let (keys, _) = KeySet::from_jwks_json(&text)?;
             let policy = Policy::access_token(&issuer, &audience, ALGORITHMS)?;
             policy.verify(&keys, &token, process::now()).map_err(|error| explain(&error))

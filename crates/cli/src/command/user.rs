@@ -53,10 +53,12 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::List(arguments) => store::with(&arguments, async |session| {
             list(&session.store().accounts().await?, arguments.json)
         }),
-        Command::Show(named) => on_account(&named, async |_, account| {
-            list(&[account], named.store.json)
-        }),
-        Command::Add(named) => store::with(&named.store, async |session| add(&named, session).await),
+        Command::Show(named) => {
+            on_account(&named, async |_, account| list(&[account], named.store.json))
+        }
+        Command::Add(named) => {
+            store::with(&named.store, async |session| add(&named, session).await)
+        }
         Command::Passwd(named) => on_account(&named, async |session, account| {
             let password_hash = Some(passwords::hash(&read_password()?));
             change(session, Account { password_hash, ..account }, &named).await

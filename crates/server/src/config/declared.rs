@@ -71,12 +71,12 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
     if table.contains_key("client_secret_sha256") {
         return Err(fault("client_secret_sha256 is for the store: give client_secret".into()));
     }
-    let mut client: Client = table
-        .try_into()
-        .map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
+    let mut client: Client =
+        table.try_into().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
     if let Some(secret) = secret {
         if secret.chars().count() < SECRET_MIN_CHARS {
-            let why = format!("client_secret has to be random, {SECRET_MIN_CHARS} characters or more");
+            let why =
+                format!("client_secret has to be random, {SECRET_MIN_CHARS} characters or more");
             return Err(fault(why));
         }
         client.client_secret_sha256 = Some(client::hash_secret(&secret));

@@ -82,7 +82,10 @@ fn mistakes_are_named() {
     assert!(refused("issuer = ").contains("is not TOML"));
     assert!(refused("isuer = \"https://id.example.com\"").contains("isuer"));
     assert!(refused(&GOOD.replace("redirect_uris", "redirect_urls")).contains("client web"));
-    assert!(refused(&GOOD.replace("\"0123456789abcdef0123456789abcdef\"", "\"short\"")).contains("random"));
+    assert!(
+        refused(&GOOD.replace("\"0123456789abcdef0123456789abcdef\"", "\"short\""))
+            .contains("random")
+    );
     assert!(refused(&format!("{GOOD}\npassword_hash = \"x\"")).contains("PHC"));
     assert!(refused(&GOOD.replace("name = \"Alice Ex", "nmae = \"Alice Ex")).contains("nmae"));
     assert!(refused("[registration]\nmode = \"open\"").contains("registration.mode"));

@@ -182,11 +182,11 @@ impl Asked {
 /// The sign-in page, which comes back to the same request. `prompt=login` is fulfilled by then.
 fn login_url(params: &Params) -> String {
     let prompt = params.get("prompt").unwrap_or_default();
-    let consent = if prompt.split(' ').any(|word| word == "consent") { "&prompt=consent" } else { "" };
+    let consent =
+        if prompt.split(' ').any(|word| word == "consent") { "&prompt=consent" } else { "" };
     let back = format!("/authorize?{}{consent}", params.to_query(&["prompt"]));
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("continue", &back)
-        .finish();
+    let query =
+        form_urlencoded::Serializer::new(String::new()).append_pair("continue", &back).finish();
     format!("/login?{query}")
 }
 

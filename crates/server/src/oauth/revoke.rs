@@ -54,8 +54,8 @@ async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<
     if token.client_id != client.client_id {
         return Err(not_yours().into());
     }
-    let until = Timestamp::from_secs(token.expires_at)
-        .plus(countersign_protocol::lifetimes::LEEWAY_MAX);
+    let until =
+        Timestamp::from_secs(token.expires_at).plus(countersign_protocol::lifetimes::LEEWAY_MAX);
     app.store().revoke_token(token.token_id.clone(), until).await?;
     app.denied.insert(Revoked::Token, &token.token_id, until);
     app.metrics.revocations.inc();

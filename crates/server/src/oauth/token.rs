@@ -152,9 +152,8 @@ async fn client_credentials(
     require(client, GrantType::ClientCredentials)?;
     let scope = client.grantable_scope(scope)?;
     let audience = client.audience(resources, &app.issuer)?;
-    let claims = app
-        .issuing(process::now())
-        .access_token_for_client(&client.client_id, &scope, &audience);
+    let claims =
+        app.issuing(process::now()).access_token_for_client(&client.client_id, &scope, &audience);
     let key = app.signing_key(DEFAULT_ALGORITHM).await?;
     let access_token = jwt::sign(&key, AccessToken::TYPE, &claims).map_err(|e| unsigned(&e))?;
     app.metrics.issued("client_credentials");

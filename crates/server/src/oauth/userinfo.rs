@@ -66,8 +66,8 @@ async fn bearer_token(request: Request) -> Result<String, Fault> {
         }
         Some(_) => return Err(Fault::Bearer(None)),
     };
-    let is_form = request.method() == Method::POST
-        && request.headers().contains_key(header::CONTENT_TYPE);
+    let is_form =
+        request.method() == Method::POST && request.headers().contains_key(header::CONTENT_TYPE);
     let from_body = if is_form {
         let Form(params) = Form::from_request(request, &()).await?;
         params.get("access_token").map(str::to_owned)

@@ -274,7 +274,8 @@ mod tests {
 
     #[test]
     fn browsers_are_told_apart_by_what_only_they_say() {
-        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36";
+        let chrome =
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36";
         assert_eq!(device(chrome), "Chrome on Linux");
         assert_eq!(device("curl/8.5.0"), "curl");
         assert_eq!(device(""), "Unknown browser");

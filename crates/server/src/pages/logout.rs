@@ -55,7 +55,8 @@ pub(crate) async fn post(
     }
     // The page carries the client's request in a field; a script of our own origin sends it plain.
     let inner = fields.get("request").map(|query| Params::parse(query.as_bytes()));
-    let request = LogoutRequest::parse(inner.as_ref().and_then(|p| p.as_ref().ok()).unwrap_or(&fields));
+    let request =
+        LogoutRequest::parse(inner.as_ref().and_then(|p| p.as_ref().ok()).unwrap_or(&fields));
     let everywhere = LogoutRequest::parse(&fields).everywhere;
     let done = sign_out(app, &headers, &LogoutRequest { everywhere, ..request }).await;
     let wants_json = headers.get(header::ACCEPT).is_some_and(|kind| kind == "application/json");
@@ -136,10 +137,7 @@ fn hinted_session(app: &App, request: &LogoutRequest) -> Option<String> {
 
 /// The client that asks: the one that the hint was issued to, which `client_id` may not
 /// contradict.
-async fn client_of(
-    app: &App,
-    request: &LogoutRequest,
-) -> Result<Option<Arc<Client>>, StoreError> {
+async fn client_of(app: &App, request: &LogoutRequest) -> Result<Option<Arc<Client>>, StoreError> {
     let hint = request.id_token_hint.as_ref();
     let hinted = hint.and_then(|hint| app.read_id_token_hint(hint, process::now()));
     let hinted = hinted.and_then(|token| token.audience.into_iter().next());

@@ -103,15 +103,18 @@ fn known_scopes() -> String {
 }
 
 fn demo_user(name: &str) -> DeclaredUser {
-    let claims = match (name, json!({
-        "name": "Alice Example",
-        "given_name": "Alice",
-        "family_name": "Example",
-        "preferred_username": "alice",
-        "email": "alice@example.com",
-        "email_verified": true,
-        "roles": ["buyer", "admin"],
-    })) {
+    let claims = match (
+        name,
+        json!({
+            "name": "Alice Example",
+            "given_name": "Alice",
+            "family_name": "Example",
+            "preferred_username": "alice",
+            "email": "alice@example.com",
+            "email_verified": true,
+            "roles": ["buyer", "admin"],
+        }),
+    ) {
         ("alice", Value::Object(claims)) => claims,
         _ => Map::from_iter([("preferred_username".to_owned(), Value::from(name))]),
     };

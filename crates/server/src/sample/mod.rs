@@ -48,13 +48,21 @@ pub async fn start(dev: Dev, stopping: watch::Receiver<bool>) -> Result<Server, 
     let hint = format!("Demo: sign in as alice or bob, password {USER_PASSWORD}");
     let app = bootstrap::assemble(&config, &opened, Some(hint), stopping.clone()).await?;
     let shared = Shared::new(app);
+    let verifier = verifier(&config);
+    tokio::spawn(leave_before_the_server(Arc::clone(&verifier), stopping.clone()));
     let router = router::routes()
         .merge(router::operations())
         .merge(page::routes())
         .fallback(router::not_found)
         .with_state(shared.clone())
-        .merge(api::routes(&config, verifier(&config)));
+        .merge(api::routes(&config, verifier));
     Ok(Server { shared, listener, operations: None, stopping, master: opened.master, router })
+}
+
+/// The sample API goes when the server does, and does not report it missing.
+async fn leave_before_the_server(verifier: Arc<Verifier>, mut stopping: watch::Receiver<bool>) {
+    listen::stopped(&mut stopping).await;
+    verifier.shutdown();
 }
 
 /// The sample API's verifier: it knows the server only by its public interface, over the network,

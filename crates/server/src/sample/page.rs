@@ -15,8 +15,9 @@ pub(super) fn routes() -> Router<Shared> {
     let script = || async {
         serve("text/javascript; charset=utf-8", include_str!("../../assets/sample/app.js"))
     };
-    let style =
-        || async { serve("text/css; charset=utf-8", include_str!("../../assets/sample/sample.css")) };
+    let style = || async {
+        serve("text/css; charset=utf-8", include_str!("../../assets/sample/sample.css"))
+    };
     Router::new()
         .route("/", get(index))
         .route("/assets/sample/app.js", get(script))

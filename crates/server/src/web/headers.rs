@@ -14,14 +14,12 @@ pub(crate) fn page_policy(form_target: Option<&str>) -> String {
 
 /// The origin of a redirect URI as a CSP source: the scheme alone for an application's own scheme.
 pub(crate) fn csp_source(uri: &str) -> Option<String> {
-    let parsed: Uri = uri.parse().ok()?;
-    match (parsed.scheme_str(), parsed.authority()) {
-        (Some(scheme @ ("http" | "https")), Some(authority)) => {
-            Some(format!("{scheme}://{authority}"))
-        }
-        (Some(scheme), _) => Some(format!("{scheme}:")),
-        _ => uri.split_once(':').map(|(scheme, _)| format!("{scheme}:")),
+    let (scheme, _) = uri.split_once(':')?;
+    if !matches!(scheme, "http" | "https") {
+        return Some(format!("{scheme}:"));
     }
+    let parsed: Uri = uri.parse().ok()?;
+    parsed.authority().map(|authority| format!("{scheme}://{authority}"))
 }
 
 /// Puts the headers of an HTML page in place.

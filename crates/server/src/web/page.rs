@@ -43,11 +43,7 @@ pub(crate) struct PageError {
 }
 
 impl PageError {
-    pub(crate) fn new(
-        status: StatusCode,
-        title: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn new(status: StatusCode, title: &'static str, message: impl Into<String>) -> Self {
         Self { status, title, message: message.into() }
     }
 
@@ -71,7 +67,13 @@ impl PageError {
         );
         let status = self.status.as_u16();
         let (title, message) = (self.title, &self.message);
-        page(app, self.status, &ErrorPage { title, message, reference: &reference, status }, None, None)
+        page(
+            app,
+            self.status,
+            &ErrorPage { title, message, reference: &reference, status },
+            None,
+            None,
+        )
     }
 }
 

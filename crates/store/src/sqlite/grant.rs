@@ -21,7 +21,7 @@ const COLUMNS: &str = "SELECT id, subject, client_id, scope, audience, auth_time
     sender, generation, rotated_at, created_at, idle_expires_at, expires_at, ended_at,
     ended_reason, pending FROM grants";
 
-const ROTATE: &str =
+pub(super) const ROTATE: &str =
     "UPDATE grants SET generation = ?2, rotated_at = ?3, idle_expires_at = ?4 WHERE id = ?1";
 
 fn read(row: &Row<'_>) -> Result<Grant> {
@@ -61,15 +61,15 @@ fn read_reason(word: &str) -> Result<EndReason> {
     serde_json::from_value(word.into()).map_err(|_| unreadable("the reason of an ended grant"))
 }
 
-fn find_statement() -> String {
+pub(super) fn find_statement() -> String {
     format!("{COLUMNS} WHERE id = ?1")
 }
 
-fn select_statement(condition: &str) -> String {
+pub(super) fn select_statement(condition: &str) -> String {
     format!("{COLUMNS} WHERE {condition} ORDER BY id DESC LIMIT ?2")
 }
 
-fn unended_statement(condition: &str) -> String {
+pub(super) fn unended_statement(condition: &str) -> String {
     format!("{COLUMNS} WHERE {condition} AND ended_at IS NULL ORDER BY id")
 }
 
@@ -91,7 +91,7 @@ pub(super) fn select(
 }
 
 /// The condition on `?1` that picks the selected rows.
-fn condition(selector: &GrantSelector) -> (&'static str, Value) {
+pub(super) fn condition(selector: &GrantSelector) -> (&'static str, Value) {
     match selector {
         GrantSelector::All => ("?1 IS NULL", Value::Null),
         GrantSelector::One(id) => ("id = ?1", Value::Blob(id.as_bytes().to_vec())),

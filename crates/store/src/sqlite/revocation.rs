@@ -22,6 +22,9 @@ pub(super) fn add(
     Ok(connection.last_insert_rowid().unsigned_abs())
 }
 
+pub(super) const AFTER: &str =
+    "SELECT seq, kind, id, expires_at FROM revocation WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+
 fn read(row: &Row<'_>) -> Result<Revocation> {
     let (Count(seq), Count(expires_at)) = (row.get(0)?, row.get(3)?);
     let kind: String = row.get(1)?;
@@ -46,9 +49,7 @@ pub(super) fn after(
     if oldest.is_none_or(|Count(oldest)| oldest > seq + 1) {
         return Ok(None);
     }
-    view.prepare_cached(
-        "SELECT seq, kind, id, expires_at FROM revocation WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    )?
+    view.prepare_cached(AFTER)?
     .query_map([Count(seq), Count(limit as u64)], read)?
     .collect::<Result<_>>()
     .map(Some)
