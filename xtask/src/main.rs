@@ -1,5 +1,6 @@
 //! Tasks of this workspace, run as `cargo xtask NAME`.
 
+mod bench;
 mod check;
 mod machine;
 mod step;
@@ -19,6 +20,7 @@ cargo xtask NAME
   check         the fast inner loop: format, clippy, tidy
   tidy          layout rules that no compiler knows
   supply        licences, banned crates and sources of what we depend on
+  bench NAME    figures: jose, server; beside other libraries and the machine's limits
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.split_first() {
         Some((name, rest)) if name == "test" => test::run(rest),
+        Some((name, rest)) if name == "bench" => bench::run(rest),
         Some((name, [])) if name == "check" => check::run(),
         Some((name, [])) if name == "tidy" => tidy::run(),
         Some((name, [])) if name == "supply" => supply::run(),

@@ -100,7 +100,7 @@ pub(super) fn common_name(algorithm: Algorithm) -> &'static str {
 
 fn claims() -> Claims {
     let now = clock::since_epoch().as_secs();
-    let roles = ["orders-reader", "orders-writer", "refunds-approver", "warehouse-7-viewer"];
+    let roles = ["orders-reader", "orders-writer", "refunds-approver", "stock-planner", "viewer"];
     Claims {
         iss: ISSUER.to_owned(),
         sub: "248289761001-7f3a5c1e9b8d4f60".to_owned(),
@@ -110,8 +110,9 @@ fn claims() -> Claims {
         iat: now - 5,
         nbf: now - 5,
         jti: "0192f4c3-7a8e-7b61-9d2f-5e0c41a7d883".to_owned(),
-        scope: "openid profile email orders:read orders:write refunds:approve \
-                stock:read invoices:read"
+        scope: "openid profile email offline_access orders:read orders:write refunds:read \
+                refunds:approve stock:read stock:reserve \
+                invoices:read invoices:write customers:read reports:read"
             .to_owned(),
         grant_id: "0192f4c3-6d11-7c02-8f4b-a93be2205d17".to_owned(),
         auth_time: now - 900,

@@ -1,0 +1,87 @@
+//! What is measured, and what each connection says.
+
+use super::http::Request;
+use super::load::Script;
+use super::login::{Browser, Site};
+
+const SERVICE: (&str, &str) = ("demo-service", "demo-service-secret-0123456789abcdef");
+
+/// One kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Discovery,
+    Jwks,
+    ClientCredentials,
+    Refresh,
+    Introspection,
+    Userinfo,
+}
+
+impl Operation {
+    pub(super) const ALL: &[Self] = &[
+        Self::Discovery,
+        Self::Jwks,
+        Self::ClientCredentials,
+        Self::Refresh,
+        Self::Introspection,
+        Self::Userinfo,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery",
+            Self::Jwks => "jwks",
+            Self::ClientCredentials => "client_credentials",
+            Self::Refresh => "refresh",
+            Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
+        }
+    }
+
+    /// A script for each connection; what they need is asked for first.
+    pub(super) async fn scripts(self, site: &Site, count: usize) -> Result<Vec<Script>, String> {
+        let fixed = match self {
+            Self::Discovery => {
+                let target = "/.well-known/openid-configuration";
+                Script::fixed(&Request::get(site.address, target), "\"issuer\":")
+            }
+            Self::Jwks => {
+                Script::fixed(&Request::get(site.address, "/.well-known/jwks.json"), "\"keys\":")
+            }
+            Self::ClientCredentials => Script::fixed(&service_token(site), "\"access_token\":"),
+            Self::Refresh => return refresh_chains(site, count).await,
+            Self::Introspection => {
+                let token = site.tokens(&service_token(site)).await?.access_token;
+                let form = format!("token={token}");
+                let request = site.authenticated("/introspect", SERVICE, form);
+                Script::fixed(&request, "\"active\":true")
+            }
+            Self::Userinfo => {
+                let token = Browser::open(*site).await?.grant(None).await?.access_token;
+                let request = Request::get(site.address, "/userinfo");
+                let request = request.header("authorization", &format!("Bearer {token}"));
+                Script::fixed(&request, "\"sub\":")
+            }
+        };
+        Ok(vec![fixed; count])
+    }
+}
+
+/// A token for the sample API, for the service itself.
+fn service_token(site: &Site) -> Request {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials").append_pair("resource", &site.sample());
+    site.authenticated("/token", SERVICE, form.finish())
+}
+
+/// A grant for each connection, all by one person who signs in once.
+async fn refresh_chains(site: &Site, count: usize) -> Result<Vec<Script>, String> {
+    let mut browser = Browser::open(*site).await?;
+    let mut chains = Vec::with_capacity(count);
+    for _ in 0..count {
+        let tokens = browser.grant(Some(&site.sample())).await?;
+        let token = tokens.refresh_token.ok_or("no refresh token was given")?;
+        chains.push(Script::chain(site.token_request(String::new()), token));
+    }
+    Ok(chains)
+}

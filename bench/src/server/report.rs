@@ -1,0 +1,181 @@
+//! Figures of an operation, and how they are shown.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::limits::Limits;
+use super::load::{Outcome, Script};
+use super::operation::Operation;
+use super::process::Disk;
+use super::start::Starts;
+use crate::output::{json_line, rounded};
+use crate::rounds::median;
+
+/// What all windows of one operation found.
+#[derive(Debug)]
+pub(super) struct Figures {
+    /// Right answers a second, one number a window.
+    pub(super) windows: Vec<f64>,
+    pub(super) latencies: Vec<u32>,
+    pub(super) errors: u64,
+    pub(super) example: Option<String>,
+    pub(super) server_cpu: Duration,
+    /// Of the load itself, to show that it is not what is measured.
+    pub(super) own_cpu: Duration,
+    /// `None` once the server did not tell.
+    pub(super) commits: Option<u64>,
+    pub(super) resident_mib: f64,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            windows: Vec::new(),
+            latencies: Vec::new(),
+            errors: 0,
+            example: None,
+            server_cpu: Duration::ZERO,
+            own_cpu: Duration::ZERO,
+            commits: Some(0),
+            resident_mib: 0.0,
+        }
+    }
+}
+
+impl Figures {
+    /// Adds a window; gives its scripts back for the next.
+    pub(super) fn add(&mut self, outcome: Outcome) -> Vec<Script> {
+        self.windows.push(outcome.latencies.len() as f64 / outcome.took.as_secs_f64());
+        self.latencies.extend(outcome.latencies);
+        self.errors += outcome.errors;
+        if self.example.is_none() {
+            self.example = outcome.example;
+        }
+        outcome.scripts
+    }
+
+    fn each(&self, sum: f64) -> f64 {
+        sum / self.latencies.len() as f64
+    }
+}
+
+/// Where figures go.
+pub(super) struct Report {
+    json: bool,
+}
+
+impl Report {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub(super) fn opening(&self, disk: &Disk, pinned: bool, window: Duration, windows: u32) {
+        if pinned {
+            eprintln!("server on core 0, load on core 1");
+        } else {
+            eprintln!("not pinned: fewer than two cores, or no taskset");
+        }
+        let Disk { device, kind } = disk;
+        eprintln!("data on {device} ({kind}); {windows} windows of {window:?} each");
+        eprintln!("syncs are the server's own count of durable transactions, from /metrics");
+    }
+
+    pub(super) fn starts(&self, starts: &Starts, idle_mib: f64) {
+        let Starts { first_ms, warm_ms } = starts;
+        if self.json {
+            json_line(&json!({ "bench": "server-start", "first_ms": rounded(*first_ms),
+                "warm_ms": rounded(*warm_ms), "rss_mb": rounded(idle_mib) }));
+        } else {
+            println!("first start {first_ms:.0} ms, warm start {warm_ms:.0} ms to first answer");
+            println!("resident when idle {idle_mib:.1} MiB\n");
+            println!(
+                "{:<20}{:>6}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>7}{:>8}",
+                "",
+                "conns",
+                "a second",
+                "p50 us",
+                "p99 us",
+                "cpu us",
+                "load us",
+                "syncs",
+                "MiB",
+                "errors"
+            );
+        }
+    }
+
+    pub(super) fn operation(
+        &self,
+        operation: Operation,
+        connections: usize,
+        mut figures: Figures,
+    ) -> Result<(), String> {
+        let name = operation.name();
+        if let Some(example) = &figures.example {
+            eprintln!("{name}: {} errors, one of them: {example}", figures.errors);
+        }
+        if figures.latencies.is_empty() {
+            return Err(format!("{name}: no right answer"));
+        }
+        figures.latencies.sort_unstable();
+        let rate = median(&mut figures.windows.clone());
+        let (p50, p99) = (quantile(&figures.latencies, 50), quantile(&figures.latencies, 99));
+        let cpu = figures.each(figures.server_cpu.as_secs_f64() * 1e6);
+        let own = figures.each(figures.own_cpu.as_secs_f64() * 1e6);
+        let syncs = figures.commits.map(|commits| figures.each(commits as f64));
+        let Figures { errors, resident_mib, .. } = figures;
+        if self.json {
+            json_line(&json!({
+                "bench": "server", "op": name, "connections": connections,
+                "per_second": rounded(rate), "p50_us": p50, "p99_us": p99,
+                "server_cpu_us_per_request": rounded(cpu),
+                "fsyncs_per_request": syncs.map_or(Value::Null, rounded),
+                "rss_mb": rounded(resident_mib), "errors": errors,
+                "load_cpu_us_per_request": rounded(own),
+            }));
+        } else {
+            let syncs = syncs.map_or_else(|| "?".to_owned(), |syncs| format!("{syncs:.3}"));
+            println!(
+                "{name:<20}{connections:>6}{rate:>10.0}{p50:>9}{p99:>9}{cpu:>9.1}{own:>9.1}\
+                 {syncs:>9}{resident_mib:>7.1}{errors:>8}"
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn limits(&self, limits: Limits, disk: &Disk) {
+        let Limits { fdatasync_per_second, es256_per_second } = limits;
+        let Disk { device, kind } = disk;
+        if self.json {
+            json_line(&json!({ "bench": "server-limits", "disk": format!("{device} ({kind})"),
+                "fdatasync_per_second": rounded(fdatasync_per_second),
+                "es256_per_second": rounded(es256_per_second) }));
+        } else {
+            println!(
+                "\nlimits: {fdatasync_per_second:.0} fdatasync of 4 KiB a second on {device},"
+            );
+            println!(
+                "        {es256_per_second:.0} ES256 signatures a second on the server's core"
+            );
+        }
+    }
+}
+
+/// The value that this many per cent do not exceed; of sorted values, at least one.
+fn quantile(sorted: &[u32], per_cent: usize) -> u32 {
+    let place = (sorted.len() * per_cent).div_ceil(100).max(1);
+    sorted[place - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quantile;
+
+    #[test]
+    fn quantiles_are_values_that_were_seen() {
+        let values: Vec<u32> = (1..=200).collect();
+        assert_eq!((quantile(&values, 50), quantile(&values, 99)), (100, 198));
+        assert_eq!((quantile(&[7], 50), quantile(&[7], 99)), (7, 7));
+    }
+}
