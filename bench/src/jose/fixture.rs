@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign_jose::{Algorithm, SigningKey, base64url};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::side::reason;
 use crate::clock;
@@ -84,7 +84,8 @@ impl Fixture {
         }
     }
 
-    pub(super) fn public_jwk(&self) -> Result<Value, String> {
+    #[cfg(any(feature = "jsonwebtoken", feature = "josekit"))]
+    pub(super) fn public_jwk(&self) -> Result<serde_json::Value, String> {
         let jwk = self.key.public_jwk().ok_or("no public key")?;
         serde_json::to_value(jwk).map_err(reason)
     }

@@ -70,6 +70,12 @@ impl Site {
     }
 }
 
+/// What a grant is asked for.
+pub(super) struct Wish {
+    pub(super) scope: &'static str,
+    pub(super) resource: Option<String>,
+}
+
 /// One person's browser: it keeps cookies, so the password is typed once.
 pub(super) struct Browser {
     site: Site,
@@ -89,11 +95,11 @@ impl Browser {
     }
 
     /// A grant of alice for the confidential web client, from the authorization request to tokens.
-    pub(super) async fn grant(&mut self, resource: Option<&str>) -> Result<Tokens, String> {
+    pub(super) async fn grant(&mut self, wish: &Wish) -> Result<Tokens, String> {
         let mut random = [0; 32];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| "no randomness")?;
         let verifier = base64url::encode(&random);
-        let code = self.code(&verifier, resource).await?;
+        let code = self.code(&verifier, wish).await?;
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
             .append_pair("code", &code)
@@ -102,8 +108,8 @@ impl Browser {
         self.site.tokens(&self.site.token_request(form.finish())).await
     }
 
-    async fn code(&mut self, verifier: &str, resource: Option<&str>) -> Result<String, String> {
-        let mut step = Step::Follow(authorization_request(verifier, resource));
+    async fn code(&mut self, verifier: &str, wish: &Wish) -> Result<String, String> {
+        let mut step = Step::Follow(authorization_request(verifier, wish));
         for _ in 0..MOST_STEPS {
             step = match step {
                 Step::Follow(location) if location.starts_with(REDIRECT_URI) => {
@@ -174,19 +180,19 @@ impl Browser {
     }
 }
 
-fn authorization_request(verifier: &str, resource: Option<&str>) -> String {
+fn authorization_request(verifier: &str, wish: &Wish) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
     let mut query = form_urlencoded::Serializer::new(String::from("/authorize?"));
     query
         .append_pair("response_type", "code")
         .append_pair("client_id", CLIENT.0)
         .append_pair("redirect_uri", REDIRECT_URI)
-        .append_pair("scope", "openid profile email offline_access")
+        .append_pair("scope", wish.scope)
         .append_pair("state", "s")
         .append_pair("nonce", "n")
         .append_pair("code_challenge", &base64url::encode(digest.as_ref()))
         .append_pair("code_challenge_method", "S256");
-    if let Some(resource) = resource {
+    if let Some(resource) = &wish.resource {
         query.append_pair("resource", resource);
     }
     query.finish()

@@ -2,7 +2,7 @@
 
 use super::http::Request;
 use super::load::Script;
-use super::login::{Browser, Site};
+use super::login::{Browser, Site, Wish};
 
 const SERVICE: (&str, &str) = ("demo-service", "demo-service-secret-0123456789abcdef");
 
@@ -12,7 +12,10 @@ pub(super) enum Operation {
     Discovery,
     Jwks,
     ClientCredentials,
+    /// For an API: one signature.
     Refresh,
+    /// With `openid` in the scope: an ID token and so a second signature.
+    RefreshOpenid,
     Introspection,
     Userinfo,
 }
@@ -23,6 +26,7 @@ impl Operation {
         Self::Jwks,
         Self::ClientCredentials,
         Self::Refresh,
+        Self::RefreshOpenid,
         Self::Introspection,
         Self::Userinfo,
     ];
@@ -33,6 +37,7 @@ impl Operation {
             Self::Jwks => "jwks",
             Self::ClientCredentials => "client_credentials",
             Self::Refresh => "refresh",
+            Self::RefreshOpenid => "refresh_openid",
             Self::Introspection => "introspection",
             Self::Userinfo => "userinfo",
         }
@@ -49,7 +54,10 @@ impl Operation {
                 Script::fixed(&Request::get(site.address, "/.well-known/jwks.json"), "\"keys\":")
             }
             Self::ClientCredentials => Script::fixed(&service_token(site), "\"access_token\":"),
-            Self::Refresh => return refresh_chains(site, count).await,
+            Self::Refresh => return refresh_chains(site, "profile offline_access", count).await,
+            Self::RefreshOpenid => {
+                return refresh_chains(site, "openid profile offline_access", count).await;
+            }
             Self::Introspection => {
                 let token = site.tokens(&service_token(site)).await?.access_token;
                 let form = format!("token={token}");
@@ -57,7 +65,8 @@ impl Operation {
                 Script::fixed(&request, "\"active\":true")
             }
             Self::Userinfo => {
-                let token = Browser::open(*site).await?.grant(None).await?.access_token;
+                let wish = Wish { scope: "openid profile email", resource: None };
+                let token = Browser::open(*site).await?.grant(&wish).await?.access_token;
                 let request = Request::get(site.address, "/userinfo");
                 let request = request.header("authorization", &format!("Bearer {token}"));
                 Script::fixed(&request, "\"sub\":")
@@ -75,11 +84,16 @@ fn service_token(site: &Site) -> Request {
 }
 
 /// A grant for each connection, all by one person who signs in once.
-async fn refresh_chains(site: &Site, count: usize) -> Result<Vec<Script>, String> {
+async fn refresh_chains(
+    site: &Site,
+    scope: &'static str,
+    count: usize,
+) -> Result<Vec<Script>, String> {
+    let wish = Wish { scope, resource: Some(site.sample()) };
     let mut browser = Browser::open(*site).await?;
     let mut chains = Vec::with_capacity(count);
     for _ in 0..count {
-        let tokens = browser.grant(Some(&site.sample())).await?;
+        let tokens = browser.grant(&wish).await?;
         let token = tokens.refresh_token.ok_or("no refresh token was given")?;
         chains.push(Script::chain(site.token_request(String::new()), token));
     }
