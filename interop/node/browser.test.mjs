@@ -143,6 +143,7 @@ test("log in, call, renew, revoke: the API refuses at once", async (t) => {
   }, first.jti);
   const second = await payload(page);
   assert.equal(second.grant_id, first.grant_id);
+  assert.match(await page.textContent("#who"), /Alice/, "a renewal forgets nobody");
   assert.ok((await callApi(page, 200)).includes(second.jti));
 
   const refused = await press(page, "#revoke", 401);

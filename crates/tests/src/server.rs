@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::folder::Folder;
 use crate::http::{self, Answer, Request};
+use crate::relying_party::{DEMO_SERVICE, Tokens, call_api};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
@@ -69,6 +70,7 @@ impl Site {
         loop {
             if http::try_send(self.address, &discovery).is_ok_and(|answer| answer.status == 200) {
                 server.took = start.elapsed();
+                server.wait_for_api();
                 return server;
             }
             let ended = server.child.try_wait().expect("a child can be asked");
@@ -97,6 +99,17 @@ pub struct Server<'a> {
 }
 
 impl Server<'_> {
+    /// The sample API loads keys and revocations from the server, as any API would, and answers
+    /// 503 until it has them.
+    fn wait_for_api(&self) {
+        let own = Tokens::of(&self.send(&DEMO_SERVICE.client_credentials(self)));
+        let start = Instant::now();
+        while call_api(self, &own.access).status == 503 {
+            assert!(start.elapsed() < START_LIMIT, "no API: {}", self.said());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

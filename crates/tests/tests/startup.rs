@@ -38,17 +38,25 @@ fn run(mut command: Command) -> Output {
 
 /// Exit code 1, and one sentence on standard error that holds each of these words.
 fn refuses(command: Command, words: &[&str]) {
-    let output = run(command);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let said = refusal(command);
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     assert_eq!(lines.len(), 1, "one sentence, not:\n{said}");
     assert!(lines[0].len() > 30 && lines[0].len() < 500, "a sentence, not: {said}");
+    assert!(!lines[0].ends_with(')') || !lines[0].contains("os error"), "what to do? {said}");
     for word in words {
         let there = lines[0].to_lowercase().contains(&word.to_lowercase());
         assert!(there, "nothing of `{word}` in: {said}");
     }
     println!("{}", lines[0]);
+}
+
+/// Exit code 1: what is on standard error.
+fn refusal(command: Command) -> String {
+    let output = run(command);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
 }
 
 /// Everything in a folder, to see that nothing of it changed.
@@ -92,7 +100,7 @@ fn refuses_and_keeps(site: &Site, words: &[&str]) {
 fn a_taken_port() {
     let site = Site::new();
     let _other = TcpListener::bind(site.address).expect("the port is free");
-    refuses(site.command(), &[&site.address.port().to_string(), "--port"]);
+    refuses(site.command(), &[&site.address.port().to_string(), "choose another port"]);
 }
 
 #[test]
@@ -229,16 +237,18 @@ fn a_configuration_that_cannot_be_used() {
         (write("binary.toml", b"\xff\xfe\x00"), "binary.toml"),
         (write("unknown.toml", b"colour = \"green\"\n"), "colour"),
     ] {
-        for name in ["dev", "serve"] {
+        let command = |name: &str| {
             let mut command = Command::new(binary::path());
             command.arg(name).arg("--config").arg(&config).current_dir(folder.path());
-            if name == "dev" {
-                let port = Site::new().address.port().to_string();
-                command.args(["--port", &port]).arg("--data-dir").arg(folder.join("data"));
-            }
-            println!("{name} {}", config.display());
-            refuses(command, &[word]);
-        }
+            command
+        };
+        let mut dev = command("dev");
+        let port = Site::new().address.port().to_string();
+        dev.args(["--port", &port]).arg("--data-dir").arg(folder.join("data"));
+        refuses(dev, &[word]);
+        // This one lists all that is wrong, one a line.
+        let said = refusal(command("serve"));
+        assert!(said.contains(word), "nothing of `{word}` in: {said}");
     }
     assert!(!folder.join("data").exists() && !folder.join(".countersign").exists());
 }
@@ -261,5 +271,16 @@ fn first_and_later_starts() {
         let later = site.start();
         println!("later start to discovery: {:?}", later.took);
         later.stop();
+    }
+}
+
+#[test]
+fn dev_is_for_this_machine_only() {
+    for host in ["0.0.0.0", "::", "192.0.2.1", "localhost.example"] {
+        let site = Site::new();
+        let mut command = site.command();
+        command.args(["--host", host]);
+        refuses(command, &["127.0.0.1", host]);
+        assert!(!site.data().exists());
     }
 }

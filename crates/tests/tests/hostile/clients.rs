@@ -97,11 +97,11 @@ fn a_client_that_wants_more_than_it_may() {
         let answer = table.case(client.id, &request, &[400, 401], "unauthorized_client");
         assert!(answer.json()["access_token"].is_null());
     }
-    for wrong in ["https://api.example", "sample", "http://[", "", &format!("{resource}#a")] {
+    for wrong in ["https://api.example", "sample", "http://[", &format!("{resource}#a")] {
         let request = ask(DEMO_SERVICE, &[("resource", wrong)]);
         table.case(&format!("resource `{wrong}`"), &request, &[400], "invalid_target");
     }
-    for wrong in ["no-such-scope", "a\"b", "a\\b", "ä", "openid\u{7f}"] {
+    for wrong in ["no-such-scope", "sample admin", "a\"b", "a\\b", "ä"] {
         let request = ask(DEMO_SERVICE, &[("resource", &resource), ("scope", wrong)]);
         table.case(&format!("scope `{wrong}`"), &request, &[400], "invalid_scope");
     }
