@@ -50,9 +50,9 @@ pub(super) fn after(
         return Ok(None);
     }
     view.prepare_cached(AFTER)?
-    .query_map([Count(seq), Count(limit as u64)], read)?
-    .collect::<Result<_>>()
-    .map(Some)
+        .query_map([Count(seq), Count(limit as u64)], read)?
+        .collect::<Result<_>>()
+        .map(Some)
 }
 
 /// All events that can still hit a token, as of one moment.

@@ -1,0 +1,110 @@
+//! Grants and consents are kept as they were given.
+
+use std::sync::Arc;
+
+use countersign_protocol::grant::{EndReason, Grant, Sender};
+
+use super::samples::{Checked, NOW, begin, grant, later, moment, pending_grant, scope, stored};
+use crate::store::{Consent, GrantSelector, NewGrant, Store};
+
+pub(super) async fn comes_back_as_it_was_stored(store: Arc<dyn Store>) -> Checked {
+    let odd = Grant {
+        subject: "o'brien \u{1f600}\0".into(),
+        scope: scope(""),
+        audience: vec!["https://a.example/\"quoted\"".into(), String::new()],
+        amr: Vec::new(),
+        session_id: None,
+        sender: Sender::Certificate("x5t".into()),
+        generation: u64::from(u32::MAX) * 1_000,
+        ..grant(3)
+    };
+    let bound = Grant { sender: Sender::Dpop("jkt".into()), ..pending_grant(4) };
+    let grants = [grant(1), pending_grant(2), odd, bound];
+    begin(&*store, grants.clone()).await?;
+    for before in grants {
+        assert_eq!(store.grant(before.id).await?, Some(before));
+    }
+    assert_eq!(store.grant(grant(9).id).await?, None);
+    Ok(())
+}
+
+pub(super) async fn is_begun_once(store: Arc<dyn Store>) -> Checked {
+    begin(&*store, [grant(1)]).await?;
+    let other = Grant { subject: "mallory".into(), ..grant(1) };
+    let again = store.begin_grant(NewGrant { grant: other, remember: true }).await;
+    assert!(again.is_err(), "an id names one grant");
+    assert_eq!(stored(&*store, 1).await?, grant(1));
+    assert_eq!(store.consent("mallory", "shop").await?, Consent::default());
+    Ok(())
+}
+
+pub(super) async fn lists_are_newest_first_and_limited(store: Arc<dyn Store>) -> Checked {
+    let bobs = Grant { subject: "bob".into(), client_id: "bank".into(), ..grant(3) };
+    let detached = Grant { session_id: None, ..grant(4) };
+    begin(&*store, [grant(2), grant(1), bobs, detached]).await?;
+    let one = GrantSelector::One(grant(2).id);
+    store.end_grants(one.clone(), EndReason::UserRevoked, moment(NOW)).await?;
+    let table: [(GrantSelector, usize, &[u8]); 8] = [
+        (GrantSelector::All, 10, &[4, 3, 2, 1]),
+        (GrantSelector::All, 2, &[4, 3]),
+        (GrantSelector::All, 0, &[]),
+        (one, usize::MAX, &[2]),
+        (GrantSelector::Subject("alice".into()), 10, &[4, 2, 1]),
+        (GrantSelector::Client("bank".into()), 10, &[3]),
+        (GrantSelector::Session("sid-1".into()), 10, &[3, 2, 1]),
+        (GrantSelector::Subject("nobody".into()), 10, &[]),
+    ];
+    for (selector, limit, expected) in table {
+        let found = store.grants(selector.clone(), limit).await?;
+        let found: Vec<_> = found.iter().map(|grant| grant.id).collect();
+        let expected: Vec<_> = expected.iter().map(|number| grant(*number).id).collect();
+        assert_eq!(found, expected, "{selector:?}, at most {limit}");
+    }
+    Ok(())
+}
+
+pub(super) async fn consent_is_remembered_when_wanted_and_united(store: Arc<dyn Store>) -> Checked {
+    assert_eq!(store.consent("alice", "shop").await?, Consent::default());
+    begin(&*store, [grant(1)]).await?;
+    assert_eq!(store.consent("alice", "shop").await?, Consent::default(), "not wanted");
+    let second = Grant { scope: scope("openid email"), ..grant(2) };
+    let third = Grant {
+        scope: scope("openid phone"),
+        audience: vec!["https://other.example".into(), "https://api.example".into()],
+        ..grant(3)
+    };
+    for grant in [second, third] {
+        store.begin_grant(NewGrant { grant, remember: true }).await?;
+    }
+    let consent = store.consent("alice", "shop").await?;
+    assert_eq!(consent.scope, scope("email openid phone"));
+    assert_eq!(consent.audience, ["https://api.example", "https://other.example"]);
+    assert_eq!(store.consent("bob", "shop").await?, Consent::default());
+    assert_eq!(store.consent("alice", "bank").await?, Consent::default());
+    Ok(())
+}
+
+pub(super) async fn consent_goes_with_a_single_grant(store: Arc<dyn Store>) -> Checked {
+    let remember = |grant| store.begin_grant(NewGrant { grant, remember: true });
+    remember(grant(1)).await?;
+    remember(Grant { client_id: "bank".into(), ..grant(2) }).await?;
+    let session = GrantSelector::Session("sid-1".into());
+    store.end_grants(session, EndReason::SignedOut, moment(NOW)).await?;
+    assert_ne!(store.consent("alice", "shop").await?, Consent::default());
+
+    remember(grant(3)).await?;
+    let one = GrantSelector::One(grant(3).id);
+    store.end_grants(one, EndReason::UserRevoked, moment(later(1))).await?;
+    assert_eq!(store.consent("alice", "shop").await?, Consent::default());
+    assert_ne!(store.consent("alice", "bank").await?, Consent::default());
+    Ok(())
+}
+
+pub(super) async fn consent_that_grows_too_long_starts_again(store: Arc<dyn Store>) -> Checked {
+    let first = Grant { scope: scope(&"a".repeat(1_500)), ..grant(1) };
+    let second = Grant { scope: scope(&"b".repeat(1_500)), ..grant(2) };
+    store.begin_grant(NewGrant { grant: first, remember: true }).await?;
+    store.begin_grant(NewGrant { grant: second, remember: true }).await?;
+    assert_eq!(store.consent("alice", "shop").await?.scope, scope(&"b".repeat(1_500)));
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! Sign-in sessions.
+
+use std::sync::Arc;
+
+use countersign_protocol::session::Session;
+
+use super::samples::{Checked, NOW, later, session};
+use crate::store::Store;
+
+pub(super) async fn lives_from_begin_to_end(store: Arc<dyn Store>) -> Checked {
+    assert_eq!(store.session([1; 32]).await?, None);
+    store.begin_session(session(1)).await?;
+    assert_eq!(store.session([1; 32]).await?, Some(session(1)));
+    let twin = Session { subject: "mallory".into(), ..session(1) };
+    assert!(store.begin_session(twin).await.is_err(), "a secret names one session");
+    assert_eq!(store.session([1; 32]).await?, Some(session(1)));
+    store.end_session([1; 32]).await?;
+    assert_eq!(store.session([1; 32]).await?, None);
+    // Ending what is not there is no failure.
+    store.end_session([1; 32]).await
+}
+
+pub(super) async fn a_touch_never_goes_back_and_never_revives(store: Arc<dyn Store>) -> Checked {
+    store.begin_session(session(1)).await?;
+    for (at, expected) in [(later(60), later(60)), (later(30), later(60)), (NOW, later(60))] {
+        store.touch_session([1; 32], at).await?;
+        let touched = Session { last_seen_at: expected, ..session(1) };
+        assert_eq!(store.session([1; 32]).await?, Some(touched));
+    }
+    store.end_session([1; 32]).await?;
+    store.touch_session([1; 32], later(90)).await?;
+    assert_eq!(store.session([1; 32]).await?, None);
+    Ok(())
+}
+
+pub(super) async fn lists_are_newest_first_and_of_one_person(store: Arc<dyn Store>) -> Checked {
+    for (number, seconds) in [(1, 20), (2, 40), (3, 30)] {
+        store.begin_session(Session { auth_time: later(seconds), ..session(number) }).await?;
+    }
+    store.begin_session(Session { subject: "bob".into(), ..session(4) }).await?;
+    let sessions = store.sessions_of("alice").await?;
+    let ids: Vec<_> = sessions.iter().map(|session| session.id.as_str()).collect();
+    assert_eq!(ids, ["sid-2", "sid-3", "sid-1"]);
+    assert_eq!(store.sessions_of("nobody").await?, []);
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! How SQLite finds the rows of the statements that run at every request.
+
+use rusqlite::Connection;
+
+use super::folder::Folder;
+use crate::contract::samples::grant;
+use crate::sqlite::{SqliteStore, grant as grants, revocation};
+use crate::store::GrantSelector;
+
+/// Opens the file beside its store, which makes the schema.
+fn schema(folder: &Folder) -> Connection {
+    let path = folder.path("a.db");
+    drop(SqliteStore::open(&path).unwrap());
+    Connection::open(path).unwrap()
+}
+
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = statement.raw_query().mapped(|row| row.get("detail")).collect::<Result<_, _>>();
+    steps.unwrap()
+}
+
+#[test]
+fn a_rotation_is_two_statements_by_primary_key() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    for sql in [&grants::find_statement(), grants::ROTATE] {
+        assert_eq!(plan(&connection, sql), ["SEARCH grants USING PRIMARY KEY (id=?)"], "{sql}");
+    }
+}
+
+#[test]
+fn a_rotation_changes_no_index() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    let mut statement = connection
+        .prepare(
+            "SELECT i.name || '.' || c.name FROM pragma_index_list('grants') i,
+                 pragma_index_info(i.name) c",
+        )
+        .unwrap();
+    let columns: Vec<String> =
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert!(columns.contains(&"grants_by_subject.subject".to_owned()), "{columns:?}");
+    for changing in ["generation", "rotated_at", "idle_expires_at"] {
+        assert!(grants::ROTATE.contains(changing));
+        let indexed = columns.iter().any(|column| column.ends_with(&format!(".{changing}")));
+        assert!(!indexed, "{changing}: {columns:?}");
+    }
+}
+
+#[test]
+fn each_selector_uses_its_index_and_sorts_nothing() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    let table = [
+        (GrantSelector::All, "SCAN grants"),
+        (GrantSelector::One(grant(1).id), "SEARCH grants USING PRIMARY KEY (id=?)"),
+        (
+            GrantSelector::Subject("alice".into()),
+            "SEARCH grants USING INDEX grants_by_subject (subject=?)",
+        ),
+        (
+            GrantSelector::Client("shop".into()),
+            "SEARCH grants USING INDEX grants_by_client (client_id=?)",
+        ),
+        (
+            GrantSelector::Session("sid".into()),
+            "SEARCH grants USING INDEX grants_by_session (session_id=?)",
+        ),
+    ];
+    for (selector, expected) in table {
+        let (condition, _) = grants::condition(&selector);
+        for sql in [grants::select_statement(condition), grants::unended_statement(condition)] {
+            assert_eq!(plan(&connection, &sql), [expected], "{sql}");
+        }
+    }
+}
+
+#[test]
+fn the_feed_is_read_from_its_place() {
+    let folder = Folder::new();
+    let plan = plan(&schema(&folder), revocation::AFTER);
+    assert_eq!(plan, ["SEARCH revocation USING INTEGER PRIMARY KEY (rowid>?)"]);
+}
