@@ -52,6 +52,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Shown on the sign-in page: the demo users of `dev`.
     pub(crate) sign_in_hint: Option<String>,
+    /// Turns true when the declared users are in the store.
+    pub(crate) users_declared: watch::Sender<bool>,
     /// Turns true when the server is stopping.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) position: watch::Receiver<Position>,
@@ -114,6 +116,7 @@ impl App {
             sign_in_throttle: SignInThrottle::default(),
             metrics: parts.metrics,
             sign_in_hint: parts.sign_in_hint,
+            users_declared: watch::Sender::new(false),
             stopping: parts.stopping,
             position: parts.store.position(),
             store: parts.store,

@@ -117,9 +117,6 @@ pub(crate) async fn assemble(
     for client in &config.clients {
         store.put_client(client.clone(), moment).await?;
     }
-    for user in &config.users {
-        declare_user(&**store, user, moment).await?;
-    }
     let mut metrics = Metrics::new();
     let counted = Arc::clone(store);
     let help = "Transactions that the store has committed, each with one write to the disk";
@@ -177,13 +174,24 @@ async fn signing_keys(store: &dyn Store, master: &MasterKey) -> Result<Keyring, 
     Ok(Keyring::open(&store.signing_keys().await?, master)?)
 }
 
+/// Brings the declared users up to date, beside the first answers, since passwords take their
+/// time. Nobody can sign in before it is done.
+pub(crate) async fn declare_users(app: Arc<App>, users: Vec<DeclaredUser>) {
+    for user in &users {
+        if let Err(error) = declare_user(app.store(), user, app.moment()).await {
+            tracing::error!(username = user.username, %error, "a declared user was not stored");
+        }
+    }
+    app.users_declared.send_replace(true);
+}
+
 /// Adds a declared user or brings it up to date. A password that has not changed is not hashed
 /// anew: that would end all of the user's sessions at every start.
 async fn declare_user(
     store: &dyn Store,
     user: &DeclaredUser,
     moment: Moment,
-) -> Result<(), StartError> {
+) -> Result<(), StoreError> {
     let Some(username) = canonical_username(&user.username) else { return Ok(()) };
     let known = store.account_named(&username).await?;
     let known_hash = known.as_ref().and_then(|account| account.password_hash.clone());

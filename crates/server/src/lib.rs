@@ -38,7 +38,7 @@ pub use bootstrap::{Opened, StartError, open};
 pub use listen::ListenError;
 pub use master_key::MasterKeyError;
 
-use config::Config;
+use config::{Config, DeclaredUser};
 use router::Shared;
 
 /// A server that has bound its addresses and is about to answer.
@@ -50,6 +50,7 @@ pub struct Server {
     stopping: watch::Receiver<bool>,
     master: Arc<countersign_protocol::seal::MasterKey>,
     router: axum::Router,
+    users: Vec<DeclaredUser>,
 }
 
 impl Server {
@@ -72,9 +73,10 @@ impl Server {
         let opened = open(&config.data_dir, master_key)?;
         let app = bootstrap::assemble(config, &opened, None, stopping.clone()).await?;
         let shared = Shared::new(app);
+        let users = config.users.clone();
         let routes = router::routes().merge(router::home());
         let router = routes.fallback(router::not_found).with_state(shared.clone());
-        Ok(Self { shared, listener, operations, stopping, master: opened.master, router })
+        Ok(Self { shared, listener, operations, stopping, master: opened.master, router, users })
     }
 
     /// Where it listens.
@@ -89,6 +91,7 @@ impl Server {
     /// was acknowledged is on the disk by then.
     pub async fn run(self) {
         let app = &self.shared.app;
+        tokio::spawn(bootstrap::declare_users(Arc::clone(app), self.users));
         let jobs = [
             tokio::spawn(jobs::follow_store(Arc::clone(app), Arc::clone(&self.master))),
             tokio::spawn(jobs::make_rsa_key(Arc::clone(app), Arc::clone(&self.master))),

@@ -62,6 +62,8 @@ pub(crate) async fn attempt(
         app.metrics.signed_in("throttled");
         return Ok(Attempt::Wait(wait));
     }
+    // The sender lives as long as the application, so this ends when it is true.
+    let _ = app.users_declared.subscribe().wait_for(|declared| *declared).await;
     let account = app.store().account_named(&name).await?.filter(|account| !account.disabled);
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let Ok(good) = app.passwords.verify(password, hash).await else {

@@ -56,7 +56,8 @@ pub async fn start(dev: Dev, stopping: watch::Receiver<bool>) -> Result<Server, 
         .fallback(router::not_found)
         .with_state(shared.clone())
         .merge(api::routes(&config, verifier));
-    Ok(Server { shared, listener, operations: None, stopping, master: opened.master, router })
+    let (master, users) = (opened.master, config.users);
+    Ok(Server { shared, listener, operations: None, stopping, master, router, users })
 }
 
 /// The sample API goes when the server does, and does not report it missing.
