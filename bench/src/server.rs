@@ -69,7 +69,7 @@ impl Plan {
     async fn carry_out(&self, report: &Report, disk: &Disk) -> Result<(), String> {
         let starts = start::measure(&self.binary, &self.data, self.pinned).await?;
         let folder = process::fresh_folder(&self.data)?;
-        let server = Server::spawn(&self.binary, folder.path(), self.pinned)?;
+        let mut server = Server::spawn(&self.binary, folder.path(), self.pinned)?;
         server.ready().await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         report.starts(&starts, server.resident_mib()?);

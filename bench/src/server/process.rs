@@ -48,9 +48,12 @@ impl Server {
     }
 
     /// Waits for the first answer; gives the time since the process was started.
-    pub(super) async fn ready(&self) -> Result<Duration, String> {
+    pub(super) async fn ready(&mut self) -> Result<Duration, String> {
         let request = Request::get(self.address, DISCOVERY).render();
         while self.spawned.elapsed() < READY_WITHIN {
+            if let Some(status) = self.child.try_wait().map_err(text)? {
+                return Err(format!("the server ended before it answered: {status}"));
+            }
             if let Ok(mut connection) = Connection::open(self.address).await
                 && connection.exchange(&request).await.is_ok_and(|reply| reply.status == 200)
             {

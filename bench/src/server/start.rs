@@ -22,7 +22,7 @@ pub(super) async fn measure(binary: &Path, data: &Path, pinned: bool) -> Result<
     for _ in 0..TIMES {
         let folder = process::fresh_folder(data)?;
         for times in [&mut first, &mut warm] {
-            let server = Server::spawn(binary, folder.path(), pinned)?;
+            let mut server = Server::spawn(binary, folder.path(), pinned)?;
             times.push(server.ready().await?.as_secs_f64() * 1e3);
             server.stop()?;
         }
