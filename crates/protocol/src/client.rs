@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{ErrorCode, OAuthError};
 use crate::redirect_uri;
+use crate::release;
 use crate::scope::Scope;
 
 /// How a client proves who it is at the token endpoint (RFC 7591 §2).
@@ -62,7 +63,7 @@ pub struct Client {
     /// How it authenticates.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
-    /// The widest scope that it may ask for; everything that is known when absent.
+    /// The widest scope that it may ask for. See [`Client::grantable_scope`] for when it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     /// The signature of its id tokens; ES256 when absent.
@@ -174,19 +175,28 @@ impl Client {
         if good && !self.disabled { Ok(()) } else { Err(unauthenticated()) }
     }
 
-    /// The scope to grant for what was asked: all of it must be known and allowed.
+    /// The scope to grant for what was asked, all of it registered. A client that registered
+    /// none may ask a user for what every user understands ([`release::KNOWN_SCOPES`]), and for
+    /// itself for nothing.
     ///
     /// # Errors
-    /// `invalid_scope` when the client may not ask for some of it.
-    pub fn grantable_scope(&self, asked: Option<&Scope>) -> Result<Scope, OAuthError> {
-        match (asked, &self.scope) {
-            (None, _) => Ok(Scope::default()),
-            (Some(asked), Some(allowed)) if !asked.is_within(allowed) => Err(OAuthError::new(
-                ErrorCode::InvalidScope,
-                "the client is not registered for all of the requested scope",
-            )),
-            (Some(asked), _) => Ok(asked.clone()),
+    /// `invalid_scope` when the client may not ask for some of it (RFC 6749 §5.2).
+    pub fn grantable_scope(
+        &self,
+        asked: Option<&Scope>,
+        grant: GrantType,
+    ) -> Result<Scope, OAuthError> {
+        let Some(asked) = asked else { return Ok(Scope::default()) };
+        let allowed = match &self.scope {
+            Some(registered) => asked.is_within(registered),
+            None if grant == GrantType::ClientCredentials => asked.is_empty(),
+            None => asked.iter().all(release::is_known_scope),
+        };
+        if allowed {
+            return Ok(asked.clone());
         }
+        let why = "the client is not registered for all of the requested scope";
+        Err(OAuthError::new(ErrorCode::InvalidScope, why))
     }
 
     /// The audience of a token: the resources that were asked for, or the client's first one,
@@ -378,6 +388,23 @@ mod tests {
         assert_eq!(client.audience(&asked, issuer).unwrap(), ["https://b.example"]);
         let error = client.audience(&["https://api.example/".to_owned()], issuer).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidTarget);
+    }
+
+    #[test]
+    fn nobody_gets_a_scope_that_was_not_registered() {
+        let scope = |text: &str| Scope::parse(text).unwrap();
+        let (user, own) = (GrantType::AuthorizationCode, GrantType::ClientCredentials);
+        let unregistered = confidential();
+        let granted = |client: &Client, text: &str, grant| {
+            client.grantable_scope(Some(&scope(text)), grant).map_err(|error| error.code)
+        };
+        assert_eq!(granted(&unregistered, "openid email", user), Ok(scope("openid email")));
+        assert_eq!(granted(&unregistered, "admin", user), Err(ErrorCode::InvalidScope));
+        assert_eq!(granted(&unregistered, "openid", own), Err(ErrorCode::InvalidScope));
+        assert_eq!(unregistered.grantable_scope(None, own), Ok(Scope::default()));
+        let registered = Client { scope: Some(scope("orders")), ..confidential() };
+        assert_eq!(granted(&registered, "orders", own), Ok(scope("orders")));
+        assert_eq!(granted(&registered, "openid", user), Err(ErrorCode::InvalidScope));
     }
 
     #[test]

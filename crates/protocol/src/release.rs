@@ -58,6 +58,12 @@ pub const KNOWN_SCOPES: &[KnownScope] = &[
     },
 ];
 
+/// Whether a scope has a meaning to users of every server.
+#[must_use]
+pub fn is_known_scope(name: &str) -> bool {
+    KNOWN_SCOPES.iter().any(|known| known.name == name)
+}
+
 /// The claims that an account may have.
 pub fn known_claims() -> impl Iterator<Item = &'static str> {
     KNOWN_SCOPES.iter().flat_map(|scope| scope.claims.iter().copied()).filter(|c| *c != "sub")

@@ -27,7 +27,10 @@ use crate::{jobs, listen};
 #[non_exhaustive]
 pub enum StartError {
     /// The data folder can't be made or used.
-    #[error("the data folder {path} can't be used: {reason}")]
+    #[error(
+        "the data folder {path} can't be used ({}): make it a folder that this user can write to, \
+         or choose another", .reason.kind()
+    )]
     DataFolder {
         /// The folder.
         path: PathBuf,

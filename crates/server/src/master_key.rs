@@ -29,7 +29,10 @@ pub enum MasterKeyError {
         origin: String,
     },
     /// The file can't be read or written.
-    #[error("the master key {path} can't be read or written: {reason}")]
+    #[error(
+        "the master key {path} can't be read or written ({}): make the data folder writable for \
+         this user, or choose another", .reason.kind()
+    )]
     Io {
         /// The file.
         path: PathBuf,

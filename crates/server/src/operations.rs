@@ -18,6 +18,10 @@ pub(crate) async fn ready(State(shared): State<Shared>) -> Response {
     if *app.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
+    if shared.sample.as_ref().is_some_and(|verifier| !verifier.is_ready()) {
+        let why = "the sample API has not loaded the revocations yet\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    }
     let has_key = app.keys.load().keyring.signing_key(DEFAULT_ALGORITHM).is_some();
     match app.store().revocations_after(0, 1).await {
         Ok(_) if has_key => "ok\n".into_response(),

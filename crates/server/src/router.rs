@@ -7,11 +7,14 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
+use countersign_protocol::{ErrorCode, OAuthError};
+use countersign_verify::Verifier;
 
 use crate::app::App;
 use crate::oauth::documents::{self, Document};
 use crate::oauth::{authorize, introspect, revocations, revoke, token, userinfo};
 use crate::pages::{account, consent, login, logout};
+use crate::web::oauth_error::ErrorAnswer;
 use crate::web::page::PageError;
 use crate::{assets, operations};
 
@@ -20,11 +23,13 @@ use crate::{assets, operations};
 pub(crate) struct Shared {
     pub(crate) app: Arc<App>,
     pub(crate) metadata: Document,
+    /// The verifier of the sample API, which belongs to what has to be ready in `dev`.
+    pub(crate) sample: Option<Arc<Verifier>>,
 }
 
 impl Shared {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { metadata: Document::metadata(&app.issuer), app }
+        Self { metadata: Document::metadata(&app.issuer), app, sample: None }
     }
 }
 
@@ -35,9 +40,9 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/.well-known/oauth-authorization-server", get(documents::metadata))
         .route("/.well-known/jwks.json", get(documents::jwks))
         .route("/authorize", get(authorize::any).post(authorize::any))
-        .route("/token", post(token::post).options(preflight))
-        .route("/revoke", post(revoke::post).options(preflight))
-        .route("/introspect", post(introspect::post))
+        .route("/token", post(token::post).options(preflight).fallback(only_post))
+        .route("/revoke", post(revoke::post).options(preflight).fallback(only_post))
+        .route("/introspect", post(introspect::post).fallback(only_post))
         .route("/userinfo", get(userinfo::any).post(userinfo::any).options(preflight))
         .route("/revocations/snapshot", get(revocations::snapshot))
         .route("/revocations/feed", get(revocations::feed))
@@ -67,6 +72,15 @@ pub(crate) async fn not_found(State(shared): State<Shared>, method: Method) -> R
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
+}
+
+/// RFC 6749 §3.2: the client must use POST.
+async fn only_post() -> Response {
+    let error = OAuthError::new(ErrorCode::InvalidRequest, "the method has to be POST");
+    let answer = ErrorAnswer::with_status(error, StatusCode::METHOD_NOT_ALLOWED);
+    let mut response = answer.into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
 }
 
 /// CORS preflight for the endpoints that browser applications call. No cookie takes part, so

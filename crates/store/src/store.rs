@@ -158,7 +158,8 @@ pub struct AuditEntry {
 }
 
 /// A durable store. Each method that changes something is one atomic step (but [`Store::sweep`],
-/// which is many), and is answered only when it is durable; those that answer [`Uncommitted`] let the caller prepare meanwhile.
+/// which is many), and is answered only when it is durable; those that answer [`Uncommitted`] let
+/// the caller prepare meanwhile.
 pub trait Store: Send + Sync + 'static {
     /// Follows the store's position.
     fn position(&self) -> watch::Receiver<Position>;

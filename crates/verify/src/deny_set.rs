@@ -99,7 +99,7 @@ impl fmt::Debug for DenySet {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
 
@@ -174,31 +174,5 @@ mod tests {
             });
         });
         assert_eq!(set.len(), 50_000);
-    }
-
-    /// Not a check of speed: prints what a lookup costs. Run it with
-    /// `cargo test --release -p countersign-verify lookup_cost -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "a measurement, not a check"]
-    fn lookup_cost() {
-        for size in [0_u64, 10_000, 1_000_000] {
-            let set = DenySet::new();
-            let started = Instant::now();
-            for index in 0..size {
-                set.insert(
-                    Revoked::Token,
-                    &format!("0192f0c1-aaaa-7bbb-8ccc-{index:012}"),
-                    later(60),
-                );
-            }
-            let filled = started.elapsed();
-            let ids: Vec<String> =
-                (0..100_000).map(|index| format!("0192f0c1-dddd-7bbb-8ccc-{index:012}")).collect();
-            let started = Instant::now();
-            let hits =
-                ids.iter().filter(|id| set.is_revoked(id, Some("grant-of-some-size"), NOW)).count();
-            let each = started.elapsed().as_nanos() / 100_000;
-            println!("{size} entries: filled in {filled:?}, {each} ns for a check, {hits} hits");
-        }
     }
 }

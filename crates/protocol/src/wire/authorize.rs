@@ -143,7 +143,8 @@ impl AuthorizationRequest {
             )),
             text => Ok(text.map(str::to_owned)),
         };
-        let scope = client.grantable_scope(read_scope(params)?.as_ref())?;
+        let scope =
+            client.grantable_scope(read_scope(params)?.as_ref(), GrantType::AuthorizationCode)?;
         Ok(Self {
             client_id: client.client_id.clone(),
             redirect_uri: address.redirect_uri.clone(),

@@ -28,26 +28,43 @@ impl Params {
     /// `invalid_request` for a repeated parameter, too many or too long ones, and bytes that
     /// are not text.
     pub fn parse(encoded: &[u8]) -> Result<Self, OAuthError> {
-        let fault = |why: &'static str| Err(OAuthError::new(ErrorCode::InvalidRequest, why));
-        let mut params: Vec<(String, String)> = Vec::new();
-        for (name, value) in form_urlencoded::parse(encoded) {
-            if params.len() == PARAMS_MAX {
-                return fault("there are too many parameters");
-            }
-            if value.len() > VALUE_MAX_BYTES || name.len() > VALUE_MAX_BYTES {
-                return fault("a parameter is too long");
-            }
-            // The decoder replaces what is not UTF-8 by U+FFFD.
-            if value.chars().any(|c| c == char::REPLACEMENT_CHARACTER || c.is_control()) {
-                return fault("a parameter has characters that are not allowed");
-            }
-            if !REPEATABLE.contains(&&*name) && params.iter().any(|(known, _)| *known == *name) {
-                return fault("a parameter stands more than once");
-            }
-            params.push((name.into_owned(), value.into_owned()));
+        match Self::parse_sound(encoded) {
+            (params, None) => Ok(params),
+            (_, Some(fault)) => Err(fault),
         }
-        params.retain(|(_, value)| !value.is_empty());
-        Ok(Self(params))
+    }
+
+    /// Reads what is sound, and tells the first fault beside it: for an endpoint that has to
+    /// find in the parameters where its error answer goes. A faulty parameter counts as absent.
+    #[must_use]
+    pub fn parse_sound(encoded: &[u8]) -> (Self, Option<OAuthError>) {
+        let mut params: Vec<(String, String)> = Vec::new();
+        let mut faulty: Vec<String> = Vec::new();
+        let mut first_fault = None;
+        for (count, (name, value)) in form_urlencoded::parse(encoded).enumerate() {
+            if count == PARAMS_MAX {
+                first_fault.get_or_insert("there are too many parameters");
+                break;
+            }
+            let fault = if value.len() > VALUE_MAX_BYTES || name.len() > VALUE_MAX_BYTES {
+                "a parameter is too long"
+            } else if value.chars().any(|c| c == char::REPLACEMENT_CHARACTER || c.is_control()) {
+                // The decoder replaces what is not UTF-8 by U+FFFD.
+                "a parameter has characters that are not allowed"
+            } else if !REPEATABLE.contains(&&*name)
+                && params.iter().any(|(known, _)| *known == *name)
+            {
+                "a parameter stands more than once"
+            } else {
+                params.push((name.into_owned(), value.into_owned()));
+                continue;
+            };
+            first_fault.get_or_insert(fault);
+            faulty.push(name.into_owned());
+        }
+        params.retain(|(name, value)| !value.is_empty() && !faulty.contains(name));
+        let fault = first_fault.map(|why| OAuthError::new(ErrorCode::InvalidRequest, why));
+        (Self(params), fault)
     }
 
     /// The value of a parameter.
@@ -100,6 +117,9 @@ mod tests {
             let error = Params::parse(bad.as_bytes()).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidRequest, "{bad:.20}");
         }
+        let (sound, fault) = Params::parse_sound(b"a=1&b=1&b=2&c=%00");
+        assert!(fault.is_some());
+        assert_eq!((sound.get("a"), sound.get("b"), sound.get("c")), (Some("1"), None, None));
         let many: Vec<_> = (0..65).map(|n| format!("p{n}=1")).collect();
         assert!(Params::parse(many.join("&").as_bytes()).is_err());
     }

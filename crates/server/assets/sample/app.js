@@ -74,7 +74,7 @@ function createClient(metadata) {
     if (reply.body?.error === "invalid_grant") tokens = { ...before, refresh: null };
     const granted = tokenReply(reply);
     const claims = granted.id_token
-      ? judgeIdToken(granted.id_token, { subject: before.claims.sub })
+      ? { ...before.claims, ...judgeIdToken(granted.id_token, { subject: before.claims.sub }) }
       : before.claims;
     tokens = {
       ...before,

@@ -215,7 +215,11 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<(Self, Sources), Faults> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Faults(vec![format!("the configuration {} can't be read: {error}", path.display())])
+            Faults(vec![format!(
+                "the configuration {} can't be read ({}): check the path and its permissions",
+                path.display(),
+                error.kind()
+            )])
         })?;
         let (table, sources) = sources::merge(&text, &path.display().to_string(), environment)?;
         let config = Self::from_table(table)?;
@@ -229,7 +233,11 @@ impl Config {
     /// [`Faults`], all at once.
     pub fn load_declared(path: &Path) -> Result<(Vec<Client>, Vec<DeclaredUser>), Faults> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Faults(vec![format!("the configuration {} can't be read: {error}", path.display())])
+            Faults(vec![format!(
+                "the configuration {} can't be read ({}): check the path and its permissions",
+                path.display(),
+                error.kind()
+            )])
         })?;
         let (table, _) = sources::merge(&text, &path.display().to_string(), [])?;
         let config = Self::from_table(table)?;

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest as _, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::{Grant, GrantId, PendingCode, Sender};
 use countersign_protocol::grant_token::Kind;
@@ -18,26 +19,26 @@ use crate::app::App;
 use crate::process::{self, SystemRandom};
 use crate::router::Shared;
 use crate::sign_in::{self, SignedIn};
-use crate::web::form::{self, Form};
+use crate::web::form;
 use crate::web::page::{PageError, see_other};
 
 /// Sends the browser on: to sign in, to agree, or back to the client with a code.
 pub(crate) async fn any(State(shared): State<Shared>, request: Request) -> Response {
     let headers = request.headers().clone();
-    let params = if request.method() == Method::POST {
-        match Form::from_request(request, &()).await {
-            Ok(Form(params)) => params,
+    let app = &*shared.app;
+    let encoded = if request.method() == Method::POST {
+        match form::body(request).await {
+            Ok(body) => body,
             Err(error) => return error.into_response(),
         }
     } else {
         match form::query(request.uri().query()) {
-            Ok(params) => params,
-            Err(error) => return invalid(&error).show(&shared.app),
+            Ok(query) => Bytes::copy_from_slice(query),
+            Err(error) => return invalid(&error).show(app),
         }
     };
-    let app = &*shared.app;
-    let asked = match Asked::read(app, &params).await {
-        Ok(asked) => asked,
+    let (asked, params) = match Asked::read(app, &encoded).await {
+        Ok(read) => read,
         Err(answer) => return answer.show(app),
     };
     match asked.next_step(app, &params, &headers).await {
@@ -73,17 +74,23 @@ impl Unanswerable {
 }
 
 impl Asked {
-    /// Checks everything about a request that needs no user.
-    pub(crate) async fn read(app: &App, params: &Params) -> Result<Self, Unanswerable> {
+    /// Checks everything about a request that needs no user. Answers its parameters as well,
+    /// for the pages that carry the request on.
+    pub(crate) async fn read(app: &App, encoded: &[u8]) -> Result<(Self, Params), Unanswerable> {
+        let (params, fault) = Params::parse_sound(encoded);
         let page = |error: &OAuthError| Unanswerable::Page(invalid(error));
         let client_id = params.require("client_id").map_err(|error| page(&error))?;
         let found = app.client(client_id).await;
         let client = found.map_err(|error| Unanswerable::Page(error.into()))?.ok_or_else(|| {
             page(&OAuthError::new(ErrorCode::InvalidRequest, "the client is not known here"))
         })?;
-        let address = ReturnAddress::find(params, &client).map_err(|error| page(&error))?;
-        match AuthorizationRequest::parse(params, &client, &address, &app.issuer) {
-            Ok(request) => Ok(Self { client, request, address }),
+        let address = ReturnAddress::find(&params, &client).map_err(|error| page(&error))?;
+        let request = match fault {
+            Some(fault) => Err(fault),
+            None => AuthorizationRequest::parse(&params, &client, &address, &app.issuer),
+        };
+        match request {
+            Ok(request) => Ok((Self { client, request, address }, params)),
             Err(error) => Err(Unanswerable::Client(address.with_error(&error, &app.issuer))),
         }
     }

@@ -150,7 +150,7 @@ async fn client_credentials(
     resources: &[String],
 ) -> Result<TokenAnswer, ErrorAnswer> {
     require(client, GrantType::ClientCredentials)?;
-    let scope = client.grantable_scope(scope)?;
+    let scope = client.grantable_scope(scope, GrantType::ClientCredentials)?;
     let audience = client.audience(resources, &app.issuer)?;
     let claims =
         app.issuing(process::now()).access_token_for_client(&client.client_id, &scope, &audience);

@@ -31,7 +31,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let app = &shared.app;
-    let params = form::query(query.as_deref()).unwrap_or_default();
+    let params = form::page_query(query.as_deref());
     let notice = match params.get("done") {
         Some("revoked") => Some("The access was revoked."),
         _ => None,

@@ -4,9 +4,8 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use countersign_protocol::ErrorCode;
 use countersign_protocol::release::KNOWN_SCOPES;
-use countersign_protocol::wire::params::Params;
-use countersign_protocol::{ErrorCode, OAuthError};
 
 use crate::oauth::authorize::Asked;
 use crate::router::Shared;
@@ -23,12 +22,9 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let app = &*shared.app;
-    let params = match form::query(query.as_deref()) {
-        Ok(params) => params,
-        Err(error) => return unreadable(&error).show(app),
-    };
-    let asked = match Asked::read(app, &params).await {
-        Ok(asked) => asked,
+    let query = form::query(query.as_deref()).unwrap_or_default();
+    let (asked, params) = match Asked::read(app, query).await {
+        Ok(read) => read,
         Err(answer) => return answer.show(app),
     };
     let signed_in = match sign_in::current(app, &headers).await {
@@ -65,12 +61,9 @@ pub(crate) async fn post(
     if csrf::check(app, &headers, fields.get("csrf")).is_err() {
         return PageError::forged().show(app);
     }
-    let params = match Params::parse(fields.get("request").unwrap_or_default().as_bytes()) {
-        Ok(params) => params,
-        Err(error) => return unreadable(&error).show(app),
-    };
-    let asked = match Asked::read(app, &params).await {
-        Ok(asked) => asked,
+    let request = fields.get("request").unwrap_or_default();
+    let (asked, params) = match Asked::read(app, request.as_bytes()).await {
+        Ok(read) => read,
         Err(answer) => return answer.show(app),
     };
     let answered = match (sign_in::current(app, &headers).await, fields.get("decision")) {
@@ -82,11 +75,6 @@ pub(crate) async fn post(
         (Err(error), _) => Err(error),
     };
     answered.unwrap_or_else(|error| PageError::from(error).show(app))
-}
-
-fn unreadable(error: &OAuthError) -> PageError {
-    let message = format!("The request can't be read: {}.", error.description);
-    PageError::new(StatusCode::BAD_REQUEST, "This link does not work", message)
 }
 
 /// Names what an application asks for; the answer goes to `POST /consent` as `decision=allow`

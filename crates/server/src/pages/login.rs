@@ -24,7 +24,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let params = form::query(query.as_deref()).unwrap_or_default();
+    let params = form::page_query(query.as_deref());
     let target = safe_target(params.get("continue"));
     show(&shared.app, &headers, &target, "", None, StatusCode::OK).await
 }

@@ -31,7 +31,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let app = &shared.app;
-    let params = form::query(query.as_deref()).unwrap_or_default();
+    let params = form::page_query(query.as_deref());
     ask_or_carry_out(app, &headers, &params).await
 }
 

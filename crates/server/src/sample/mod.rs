@@ -47,8 +47,8 @@ pub async fn start(dev: Dev, stopping: watch::Receiver<bool>) -> Result<Server, 
     let opened = bootstrap::open(&config.data_dir, None)?;
     let hint = format!("Demo: sign in as alice or bob, password {USER_PASSWORD}");
     let app = bootstrap::assemble(&config, &opened, Some(hint), stopping.clone()).await?;
-    let shared = Shared::new(app);
     let verifier = verifier(&config);
+    let shared = Shared { sample: Some(Arc::clone(&verifier)), ..Shared::new(app) };
     tokio::spawn(leave_before_the_server(Arc::clone(&verifier), stopping.clone()));
     let router = router::routes()
         .merge(router::operations())

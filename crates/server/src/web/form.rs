@@ -22,33 +22,45 @@ impl<S: Sync> FromRequest<S> for Form {
     type Rejection = ErrorAnswer;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ErrorAnswer> {
-        let kind = request.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            let why = "the Content-Type has to be application/x-www-form-urlencoded";
-            return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
-        }
-        // RFC 6749 §2.3.1 and §3.2: parameters of these endpoints never stand in the URL.
-        if request.uri().query().is_some_and(|query| !query.is_empty()) {
-            let why = "the parameters belong in the body, not in the URL";
-            return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
-        }
-        let bytes = read_body(request.into_body()).await?;
-        Ok(Self(Params::parse(&bytes)?))
+        Ok(Self(Params::parse(&body(request).await?)?))
     }
 }
 
-/// Parses the query of a URL.
+/// The body of a form, checked for its type and length but not yet parsed.
 ///
 /// # Errors
 /// `invalid_request`.
-pub(crate) fn query(query: Option<&str>) -> Result<Params, OAuthError> {
+pub(crate) async fn body(request: Request) -> Result<bytes::Bytes, ErrorAnswer> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let why = "the Content-Type has to be application/x-www-form-urlencoded";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
+    }
+    // RFC 6749 §2.3.1 and §3.2: parameters of these endpoints never stand in the URL.
+    if request.uri().query().is_some_and(|query| !query.is_empty()) {
+        let why = "the parameters belong in the body, not in the URL";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
+    }
+    read_body(request.into_body()).await
+}
+
+/// The query of a URL, checked for its length but not yet parsed.
+///
+/// # Errors
+/// `invalid_request`.
+pub(crate) fn query(query: Option<&str>) -> Result<&[u8], OAuthError> {
     let text = query.unwrap_or_default();
     if text.len() > QUERY_MAX_BYTES {
         return Err(OAuthError::new(ErrorCode::InvalidRequest, "the query is too long"));
     }
-    Params::parse(text.as_bytes())
+    Ok(text.as_bytes())
+}
+
+/// The parameters of a page of ours, whose links are never faulty: what is not sound is absent.
+pub(crate) fn page_query(text: Option<&str>) -> Params {
+    query(text).map(|text| Params::parse_sound(text).0).unwrap_or_default()
 }
 
 async fn read_body(body: Body) -> Result<bytes::Bytes, ErrorAnswer> {

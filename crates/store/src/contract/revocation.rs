@@ -9,24 +9,36 @@ use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
 
 use super::samples::{
-    Checked, MANY, NOW, at_once, begin, client, grant, later, moment, published, rotate,
-    signing_key, token,
+    Checked, NOW, begin, client, grant, later, moment, published, rotate, signing_key, token,
 };
+use crate::error::StoreError;
 use crate::store::{Position, Snapshot, Store};
 
-/// Revokes tokens from [`MANY`] tasks at once, each this many.
-const EACH: usize = 8;
+/// Few write at once, so that there are many commits to look between.
+const WRITERS: u64 = 4;
+const EACH: u64 = 150;
+const ALL: u64 = WRITERS * EACH;
 
-async fn many_writers(store: Arc<dyn Store>) -> Result<Vec<u64>, crate::StoreError> {
-    let places = at_once(&store, |store, place| async move {
-        let mut places = Vec::new();
-        for number in 0..EACH {
-            let id = format!("{place}-{number}");
-            places.push(store.revoke_token(id, later(300)).await?);
-        }
-        Ok(places)
-    });
-    Ok(places.await?.concat())
+/// Revokes [`ALL`] tokens. Answers their places.
+async fn many_writers(store: Arc<dyn Store>) -> Result<Vec<u64>, StoreError> {
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let mut places = Vec::new();
+                for number in 0..EACH {
+                    let id = format!("{writer}-{number}");
+                    places.push(store.revoke_token(id, later(300)).await?);
+                }
+                Ok::<_, StoreError>(places)
+            })
+        })
+        .collect();
+    let mut places = Vec::new();
+    for writer in writers {
+        places.extend(writer.await.expect("a writer does not panic")?);
+    }
+    Ok(places)
 }
 
 pub(super) async fn numbers_have_no_hole_under_concurrent_writers(
@@ -35,7 +47,7 @@ pub(super) async fn numbers_have_no_hole_under_concurrent_writers(
     let writers = tokio::spawn(many_writers(Arc::clone(&store)));
     let mut seen: Vec<Revocation> = Vec::new();
     // Stays at the edge, where an event that commits late would be passed over.
-    while seen.len() < MANY * EACH {
+    while (seen.len() as u64) < ALL {
         let place = seen.len() as u64;
         let events = store.revocations_after(place, 7).await?;
         let events = events.expect("nothing was forgotten, and no place is ahead");
@@ -44,15 +56,14 @@ pub(super) async fn numbers_have_no_hole_under_concurrent_writers(
             assert_eq!(event.seq, seen.len() as u64 + 1);
             seen.push(event);
         }
-        tokio::task::yield_now().await;
     }
     let mut places = writers.await.expect("the writers don't panic")?;
     places.sort_unstable();
-    assert!(places.into_iter().eq(1..=(MANY * EACH) as u64), "each was told its own place");
+    assert!(places.into_iter().eq(1..=ALL), "each was told its own place");
     let mut ids: Vec<_> = seen.iter().map(|event| event.id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), MANY * EACH, "each event is there once");
+    assert_eq!(ids.len() as u64, ALL, "each event is there once");
     assert_eq!(published(&*store).await?, seen, "and stays where it was");
     Ok(())
 }
@@ -61,12 +72,11 @@ pub(super) async fn a_snapshot_holds_all_up_to_its_number(store: Arc<dyn Store>)
     assert_eq!(store.snapshot(NOW).await?, Snapshot::default());
     let writers = tokio::spawn(many_writers(Arc::clone(&store)));
     let mut last = 0;
-    while last < (MANY * EACH) as u64 {
+    while last < ALL {
         let snapshot = store.snapshot(NOW).await?;
         assert!(snapshot.seq >= last);
         assert!(snapshot.events.iter().map(|event| event.seq).eq(1..=snapshot.seq));
         last = snapshot.seq;
-        tokio::task::yield_now().await;
     }
     writers.await.expect("the writers don't panic")?;
     let over = store.snapshot(later(300)).await?;
@@ -106,7 +116,7 @@ pub(super) async fn what_was_forgotten_is_not_passed_over(store: Arc<dyn Store>)
         async move {
             let events = store.revocations_after(place, 10).await?;
             let seqs = |events: Vec<Revocation>| events.iter().map(|event| event.seq).collect();
-            Ok::<Option<Vec<_>>, crate::StoreError>(events.map(seqs))
+            Ok::<Option<Vec<_>>, StoreError>(events.map(seqs))
         }
     };
     // The third is dead, but stands behind one that lives: no hole is made.

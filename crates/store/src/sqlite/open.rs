@@ -15,10 +15,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The writer's connection; makes the file if it is not there. A file that is not ours, or is
 /// too new for us, stays as it is, byte for byte.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    // SQLite takes a file of one byte for an empty one.
-    if std::fs::metadata(path).is_ok_and(|file| file.len() == 1) {
-        return Err(StoreError::Corrupt { path: path.display().to_string() });
-    }
     make_private(path);
     let explain = |error| explain(&error, path);
     let log_was_left = log_of(path).exists();
@@ -42,7 +38,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// SQLite compares the number of pages, so it does not notice a cut within the last one.
+/// SQLite compares the number of pages, so it does not notice a cut within the last one; and it
+/// takes a file of one byte for an empty one.
 fn ends_within_a_page(connection: &Connection, path: &Path) -> rusqlite::Result<bool> {
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let length = std::fs::metadata(path).map_or(0, |file| file.len());

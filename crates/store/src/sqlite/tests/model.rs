@@ -331,7 +331,7 @@ async fn run(acts: Vec<Act>) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 128,
+        cases: 48,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
