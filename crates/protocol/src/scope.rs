@@ -15,9 +15,7 @@ pub struct Scope(BTreeSet<String>);
 
 /// A `scope` that RFC 6749 §3.3 does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "a scope is one or more words of printable ASCII characters without quotation marks and backslashes"
-)]
+#[error("a scope is words of printable ASCII characters, no quotation marks, no backslashes")]
 pub struct InvalidScope;
 
 impl Scope {

@@ -9,3 +9,8 @@ pub mod folder;
 pub mod http;
 pub mod relying_party;
 pub mod server;
+
+/// The Rust in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
