@@ -86,8 +86,9 @@ fn foreign(payload: &Value) -> Vec<(String, String)> {
 /// our own library refuses such a secret.
 fn confused(header: &Value, payload: &Value, jwks: &[u8]) -> Vec<(String, String)> {
     let keys: Value = serde_json::from_slice(jwks).expect("JSON");
-    let key = &keys["keys"][0];
-    let x = key["x"].as_str().expect("the first key is on a curve");
+    let mut keys = keys["keys"].as_array().expect("a list").iter();
+    let key = keys.find(|key| key["kid"] == header["kid"]).expect("it is published");
+    let x = key["x"].as_str().expect("the key is on a curve");
     let x = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(x.as_bytes()).expect("base64url");
     let mut header = header.clone();
     header["alg"] = json!("HS256");
