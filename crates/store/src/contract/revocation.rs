@@ -56,6 +56,7 @@ pub(super) async fn numbers_have_no_hole_under_concurrent_writers(
             assert_eq!(event.seq, seen.len() as u64 + 1);
             seen.push(event);
         }
+        tokio::task::yield_now().await;
     }
     let mut places = writers.await.expect("the writers don't panic")?;
     places.sort_unstable();
@@ -77,6 +78,7 @@ pub(super) async fn a_snapshot_holds_all_up_to_its_number(store: Arc<dyn Store>)
         assert!(snapshot.seq >= last);
         assert!(snapshot.events.iter().map(|event| event.seq).eq(1..=snapshot.seq));
         last = snapshot.seq;
+        tokio::task::yield_now().await;
     }
     writers.await.expect("the writers don't panic")?;
     let over = store.snapshot(later(300)).await?;

@@ -109,9 +109,10 @@ async fn nobody_waits_for_a_sweep() {
     let folder = Folder::new();
     let path = folder.path("a.db");
     let store = SqliteStore::open(&path).unwrap();
-    fill(&store, &path, 10_000).await;
+    fill(&store, &path, 15_000).await;
     let mut sweep = store.sweep(Lifetimes::default(), later(3_600));
-    for generation in 1..5 {
+    // A step of the sweep goes between two rotations at the most, and it has more than thirty.
+    for generation in 1..11 {
         tokio::select! {
             biased;
             outcome = rotate(&store, 2, token(generation), NOW) => {
@@ -120,7 +121,7 @@ async fn nobody_waits_for_a_sweep() {
             _ = &mut sweep => panic!("the sweep went first"),
         }
     }
-    assert_eq!(sweep.await, Ok(10_000));
+    assert_eq!(sweep.await, Ok(15_000));
 }
 
 #[tokio::test]
