@@ -111,9 +111,12 @@ struct Row {
 
 impl Row {
     fn to_json(&self, operation: Operation, rounds: usize) -> Value {
-        let mut line = self.figures(|timing| timing.median_ns);
-        line["bench"] = json!(operation.name());
-        line["alg"] = json!(self.algorithm.name());
+        let mut line = json!({ "bench": operation.name(), "alg": self.algorithm.name() });
+        if let (Some(line), Value::Object(medians)) =
+            (line.as_object_mut(), self.figures(|timing| timing.median_ns))
+        {
+            line.extend(medians);
+        }
         line["min"] = self.figures(|timing| timing.min_ns);
         line["rounds"] = json!(rounds);
         if !peers::LEFT_OUT.is_empty() {

@@ -15,7 +15,7 @@ countersign-bench NAME [--json]
 
   jose [--rounds N]                   sign and verify, beside other libraries
   server --binary FILE --data DIR     the real binary over loopback
-         [--connections N] [--seconds S]
+         [--connections N] [--seconds S] [--op NAME]
   limits --data DIR [--seconds S]     what this disk and this core can do at best
 ";
 

@@ -24,7 +24,7 @@ use load::Script;
 use login::Site;
 use operation::Operation;
 use process::{Disk, Server};
-use report::{Figures, Report};
+use report::{Figures, Report, Spent};
 
 const DEFAULT_CONNECTIONS: &[usize] = &[16, 64];
 const DEFAULT_SECONDS: u64 = 10;
@@ -34,12 +34,16 @@ const WINDOWS: u32 = 5;
 const WARM_UP: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(words: &[String]) -> Result<(), String> {
-    let options = Options::parse(words, &["binary", "data", "connections", "seconds"])?;
+    let options = Options::parse(words, &["binary", "data", "connections", "seconds", "op"])?;
     let binary = PathBuf::from(options.text("binary").ok_or("`--binary` is needed")?);
     let data = PathBuf::from(options.text("data").ok_or("`--data` is needed")?);
     let connections = options.number("connections", (1, 512))?;
     let connections = connections.map(|number| vec![number as usize]);
     let seconds = options.number("seconds", (1, 30))?.unwrap_or(DEFAULT_SECONDS);
+    let operations = match options.text("op") {
+        Some(name) => vec![Operation::from_name(name)?],
+        None => Operation::ALL.to_vec(),
+    };
     std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
     let disk = Disk::under(&data)?;
     let pinned = pin::load_to_core_1();
@@ -48,6 +52,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         data,
         connections: connections.unwrap_or_else(|| DEFAULT_CONNECTIONS.to_vec()),
         window: Duration::from_secs(seconds) / WINDOWS,
+        operations,
         pinned,
     };
     let report = Report::new(options.json);
@@ -62,21 +67,21 @@ struct Plan {
     data: PathBuf,
     connections: Vec<usize>,
     window: Duration,
+    operations: Vec<Operation>,
     pinned: bool,
 }
 
 impl Plan {
     async fn carry_out(&self, report: &Report, disk: &Disk) -> Result<(), String> {
-        let starts = start::measure(&self.binary, &self.data, self.pinned).await?;
+        let (first, warm) = start::measure(&self.binary, &self.data, self.pinned).await?;
+        report.starts(&first, &warm);
         let folder = process::fresh_folder(&self.data)?;
         let mut server = Server::spawn(&self.binary, folder.path(), self.pinned)?;
         server.ready().await?;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        report.starts(&starts, server.resident_mib()?);
         let mut limits = vec![self.limits(folder.path())?];
         for &connections in &self.connections {
             for (operation, figures) in self.stage(&server, connections).await? {
-                report.operation(operation, connections, figures)?;
+                report.operation(operation, connections, figures, self.pinned)?;
             }
             limits.push(self.limits(folder.path())?);
         }
@@ -91,7 +96,7 @@ impl Plan {
         connections: usize,
     ) -> Result<Vec<(Operation, Figures)>, String> {
         let mut lanes = Vec::new();
-        for &operation in Operation::ALL {
+        for &operation in &self.operations {
             let site = Site::new(server.address());
             let scripts = operation.scripts(&site, connections).await;
             let scripts = scripts.map_err(|reason| format!("{}: {reason}", operation.name()))?;
@@ -128,10 +133,9 @@ async fn window(
     let address: SocketAddr = server.address();
     let commits = server.commits().await?;
     let load = load::Window::open(address, std::mem::take(scripts)).await?;
-    let (server_cpu, own_cpu) = (server.cpu()?, process::own_cpu()?);
+    let before = Spent::so_far(server)?;
     let outcome = load.run(length).await;
-    figures.server_cpu += server.cpu()?.saturating_sub(server_cpu);
-    figures.own_cpu += process::own_cpu()?.saturating_sub(own_cpu);
+    figures.spent = figures.spent.plus(Spent::so_far(server)?.since(before));
     figures.resident_mib = figures.resident_mib.max(server.resident_mib()?);
     figures.commits = match (commits, server.commits().await?, figures.commits) {
         (Some(before), Some(after), Some(sum)) => Some(sum + after.saturating_sub(before)),

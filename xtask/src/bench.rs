@@ -13,7 +13,7 @@ const USAGE: &str = "\
 cargo xtask bench NAME [--json]
 
   jose [--rounds N]     sign and verify, beside other libraries and the bare primitive
-  server [--connections N] [--seconds S]
+  server [--connections N] [--seconds S] [--op NAME]
                         the release binary over loopback, beside the limits of the machine
 ";
 

@@ -43,6 +43,14 @@ impl Operation {
         }
     }
 
+    pub(super) fn from_name(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|operation| operation.name() == name);
+        found.copied().ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|operation| operation.name()).collect();
+            format!("`{name}` is none of {}", names.join(", "))
+        })
+    }
+
     /// A script for each connection; what they need is asked for first.
     pub(super) async fn scripts(self, site: &Site, count: usize) -> Result<Vec<Script>, String> {
         let fixed = match self {

@@ -115,6 +115,13 @@ pub(super) fn own_cpu() -> Result<Duration, String> {
     cpu("self")
 }
 
+/// Time that a core has been busy so far, whoever used it; what the host took away counts too.
+pub(super) fn core_busy(core: u32) -> Result<Duration, String> {
+    let ticks = busy_ticks(&read("/proc/stat")?, core);
+    let ticks = ticks.ok_or_else(|| format!("cannot read the time of core {core}"))?;
+    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+}
+
 /// What the data lies on.
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -165,6 +172,15 @@ fn ticks(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// All columns of the core but idle and waiting for the disk; guests are in the user time already.
+fn busy_ticks(stat: &str, core: u32) -> Option<u64> {
+    let name = format!("cpu{core} ");
+    let line = stat.lines().find_map(|line| line.strip_prefix(&name))?;
+    let columns: Vec<u64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let all: u64 = columns.iter().take(8).sum();
+    Some(all - columns.get(3)? - columns.get(4)?)
+}
+
 fn resident_mib(status: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -197,13 +213,16 @@ fn text(error: impl std::fmt::Display) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{counter, disk, resident_mib, ticks};
+    use super::{busy_ticks, counter, disk, resident_mib, ticks};
 
     #[test]
     fn processor_time_is_read_behind_any_name() {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 120 0 3 0 250 50 0 0 20 0 4 0 99 1 1";
         assert_eq!(ticks(stat), Some(300));
         assert_eq!(ticks("7 (a"), None);
+        let stat = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 400 500 6 7 8 90 10\n";
+        assert_eq!(busy_ticks(stat, 1), None);
+        assert_eq!(busy_ticks(stat, 0), Some(1 + 2 + 3 + 6 + 7 + 8));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::limits::Limits;
 use super::load::{Outcome, Script};
 use super::operation::Operation;
-use super::process::Disk;
-use super::start::Starts;
+use super::process::{self, Disk, Server};
+use super::start::Start;
 use crate::output::{json_line, rounded};
 use crate::rounds::median;
 
@@ -20,12 +20,59 @@ pub(super) struct Figures {
     pub(super) latencies: Vec<u32>,
     pub(super) errors: u64,
     pub(super) example: Option<String>,
-    pub(super) server_cpu: Duration,
-    /// Of the load itself, to show that it is not what is measured.
-    pub(super) own_cpu: Duration,
+    pub(super) spent: Spent,
+    pub(super) took: Duration,
     /// `None` once the server did not tell.
     pub(super) commits: Option<u64>,
     pub(super) resident_mib: f64,
+}
+
+/// Processor time. The load's shows that it is not what is measured; what others took of either
+/// core shows how far a rate can be trusted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    server: Duration,
+    load: Duration,
+    /// Of core 0, the server's, whoever used it.
+    core_0: Duration,
+    /// Of core 1, the load's.
+    core_1: Duration,
+}
+
+impl Spent {
+    pub(super) fn so_far(server: &Server) -> Result<Self, String> {
+        Ok(Self {
+            server: server.cpu()?,
+            load: process::own_cpu()?,
+            core_0: process::core_busy(0)?,
+            // A machine with one core has no such line.
+            core_1: process::core_busy(1).unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn since(self, before: Self) -> Self {
+        self.with(before, Duration::saturating_sub)
+    }
+
+    pub(super) fn plus(self, more: Self) -> Self {
+        self.with(more, Duration::saturating_add)
+    }
+
+    fn with(self, other: Self, how: fn(Duration, Duration) -> Duration) -> Self {
+        Self {
+            server: how(self.server, other.server),
+            load: how(self.load, other.load),
+            core_0: how(self.core_0, other.core_0),
+            core_1: how(self.core_1, other.core_1),
+        }
+    }
+
+    /// The parts of the two cores that somebody else had.
+    fn taken_by_others(&self, took: Duration) -> (f64, f64) {
+        let part =
+            |busy: Duration, own| busy.saturating_sub(own).as_secs_f64() / took.as_secs_f64();
+        (part(self.core_0, self.server), part(self.core_1, self.load))
+    }
 }
 
 impl Default for Figures {
@@ -35,8 +82,8 @@ impl Default for Figures {
             latencies: Vec::new(),
             errors: 0,
             example: None,
-            server_cpu: Duration::ZERO,
-            own_cpu: Duration::ZERO,
+            spent: Spent::default(),
+            took: Duration::ZERO,
             commits: Some(0),
             resident_mib: 0.0,
         }
@@ -48,6 +95,7 @@ impl Figures {
     pub(super) fn add(&mut self, outcome: Outcome) -> Vec<Script> {
         self.windows.push(outcome.latencies.len() as f64 / outcome.took.as_secs_f64());
         self.latencies.extend(outcome.latencies);
+        self.took += outcome.took;
         self.errors += outcome.errors;
         if self.example.is_none() {
             self.example = outcome.example;
@@ -81,16 +129,20 @@ impl Report {
         eprintln!("syncs are the server's own count of durable transactions, from /metrics");
     }
 
-    pub(super) fn starts(&self, starts: &Starts, idle_mib: f64) {
-        let Starts { first_ms, warm_ms } = starts;
+    pub(super) fn starts(&self, first: &Start, warm: &Start) {
         if self.json {
-            json_line(&json!({ "bench": "server-start", "first_ms": rounded(*first_ms),
-                "warm_ms": rounded(*warm_ms), "rss_mb": rounded(idle_mib) }));
+            json_line(&json!({
+                "bench": "server-start",
+                "first_ms": rounded(first.milliseconds), "warm_ms": rounded(warm.milliseconds),
+                "first_rss_mb": rounded(first.resident_mib), "rss_mb": rounded(warm.resident_mib),
+            }));
         } else {
-            println!("first start {first_ms:.0} ms, warm start {warm_ms:.0} ms to first answer");
-            println!("resident when idle {idle_mib:.1} MiB\n");
+            for (name, Start { milliseconds, resident_mib }) in [("first", first), ("warm", warm)] {
+                println!("{name} start: {milliseconds:.0} ms, {resident_mib:.1} MiB when idle");
+            }
+            println!();
             println!(
-                "{:<20}{:>6}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>7}{:>8}",
+                "{:<20}{:>6}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>7}{:>8}{:>10}",
                 "",
                 "conns",
                 "a second",
@@ -100,7 +152,8 @@ impl Report {
                 "load us",
                 "syncs",
                 "MiB",
-                "errors"
+                "errors",
+                "others"
             );
         }
     }
@@ -110,6 +163,7 @@ impl Report {
         operation: Operation,
         connections: usize,
         mut figures: Figures,
+        pinned: bool,
     ) -> Result<(), String> {
         let name = operation.name();
         if let Some(example) = &figures.example {
@@ -121,9 +175,10 @@ impl Report {
         figures.latencies.sort_unstable();
         let rate = median(&mut figures.windows.clone());
         let (p50, p99) = (quantile(&figures.latencies, 50), quantile(&figures.latencies, 99));
-        let cpu = figures.each(figures.server_cpu.as_secs_f64() * 1e6);
-        let own = figures.each(figures.own_cpu.as_secs_f64() * 1e6);
+        let cpu = figures.each(figures.spent.server.as_secs_f64() * 1e6);
+        let own = figures.each(figures.spent.load.as_secs_f64() * 1e6);
         let syncs = figures.commits.map(|commits| figures.each(commits as f64));
+        let taken = pinned.then(|| figures.spent.taken_by_others(figures.took));
         let Figures { errors, resident_mib, .. } = figures;
         if self.json {
             json_line(&json!({
@@ -133,12 +188,16 @@ impl Report {
                 "fsyncs_per_request": syncs.map_or(Value::Null, rounded),
                 "rss_mb": rounded(resident_mib), "errors": errors,
                 "load_cpu_us_per_request": rounded(own),
+                "core_taken_by_others": taken.map_or(Value::Null, |(server, _)| rounded(server)),
+                "load_core_taken_by_others": taken.map_or(Value::Null, |(_, load)| rounded(load)),
             }));
         } else {
             let syncs = syncs.map_or_else(|| "?".to_owned(), |syncs| format!("{syncs:.3}"));
+            let both = |(server, load)| format!("{:.0}+{:.0} %", server * 1e2, load * 1e2);
+            let taken = taken.map_or_else(|| "?".to_owned(), both);
             println!(
                 "{name:<20}{connections:>6}{rate:>10.0}{p50:>9}{p99:>9}{cpu:>9.1}{own:>9.1}\
-                 {syncs:>9}{resident_mib:>7.1}{errors:>8}"
+                 {syncs:>9}{resident_mib:>7.1}{errors:>8}{taken:>10}"
             );
         }
         Ok(())
