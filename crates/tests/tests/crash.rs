@@ -10,9 +10,9 @@ use countersign_tests::http::Connection;
 use countersign_tests::relying_party::{DEMO_SPA, DEMO_WEB, Tokens, call_api, until_refused};
 use countersign_tests::server::{Server, Site};
 
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 12;
 const CHAINS: usize = 8;
-const REVOCATIONS: usize = 24;
+const REVOCATIONS: usize = 12;
 
 /// design/rotation.md, property 2.
 #[test]
@@ -28,7 +28,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
         let doomed: Vec<Tokens> =
             (0..REVOCATIONS).map(|_| DEMO_WEB.log_in(&server, &mut browser, "alice")).collect();
         let load = Load { chains: &chains, doomed: &doomed, ..Load::default() };
-        load.run(server, Duration::from_millis(20 + random.below(400)));
+        load.run(server, Duration::from_millis(20 + random.below(180)));
 
         server = site.start();
         let (revoked, refreshed) = (load.revoked.into_inner(), load.refreshed.into_inner());
