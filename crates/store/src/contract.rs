@@ -64,7 +64,7 @@ const RULES: &[Rule] = rules! {
         is_begun_once
         lists_are_newest_first_and_limited
         consent_is_remembered_when_wanted_and_united
-        consent_goes_with_a_single_grant
+        consent_goes_when_the_person_takes_a_grant_back
         consent_that_grows_too_long_starts_again
     }
     client_and_account {

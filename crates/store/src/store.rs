@@ -205,7 +205,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'_, Uncommitted<RotationOutcome>>;
 
     /// Ends grants before their time and publishes it. Grants that have ended are not ended
-    /// again. A person's remembered consent for the client of a single grant goes with it.
+    /// again. When it is the person who takes a grant back, the remembered consent for its client
+    /// goes with it.
     fn end_grants(
         &self,
         selector: GrantSelector,

@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     host: String,
 }
 
+/// The sample API runs in this process and loses its feed whenever it stops.
+const LOG_LEVEL: &str = "warn,countersign_verify=error";
+
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let Arguments { port, data_dir, config, host } = arguments;
     if host != "127.0.0.1" {
@@ -41,7 +44,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let dev = Dev { port, data_dir: data_dir.clone(), clients, users };
     running::run(
         Log::Text,
-        "warn",
+        LOG_LEVEL,
         |stopping| sample::start(dev, stopping),
         |server| {
             let port = server.address().map_or(port, |address| address.port());

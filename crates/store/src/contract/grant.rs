@@ -84,7 +84,9 @@ pub(super) async fn consent_is_remembered_when_wanted_and_united(store: Arc<dyn 
     Ok(())
 }
 
-pub(super) async fn consent_goes_with_a_single_grant(store: Arc<dyn Store>) -> Checked {
+pub(super) async fn consent_goes_when_the_person_takes_a_grant_back(
+    store: Arc<dyn Store>,
+) -> Checked {
     let remember = |grant| store.begin_grant(NewGrant { grant, remember: true });
     remember(grant(1)).await?;
     remember(Grant { client_id: "bank".into(), ..grant(2) }).await?;
@@ -93,6 +95,10 @@ pub(super) async fn consent_goes_with_a_single_grant(store: Arc<dyn Store>) -> C
     assert_ne!(store.consent("alice", "shop").await?, Consent::default());
 
     remember(grant(3)).await?;
+    remember(grant(4)).await?;
+    let other = GrantSelector::One(grant(4).id);
+    store.end_grants(other, EndReason::ClientRevoked, moment(later(1))).await?;
+    assert_ne!(store.consent("alice", "shop").await?, Consent::default(), "the client's doing");
     let one = GrantSelector::One(grant(3).id);
     store.end_grants(one, EndReason::UserRevoked, moment(later(1))).await?;
     assert_eq!(store.consent("alice", "shop").await?, Consent::default());

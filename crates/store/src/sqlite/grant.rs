@@ -224,7 +224,7 @@ pub(super) fn end_selected(
         }
         end(connection, &grant, reason, moment)?;
         ended.push(grant.id);
-        if let GrantSelector::One(_) = selector {
+        if reason == EndReason::UserRevoked {
             forget_consent(connection, &grant)?;
         }
     }
