@@ -6,8 +6,6 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::StoreError;
-
 /// Milliseconds since the epoch.
 pub(super) struct Millis(pub Timestamp);
 
@@ -70,12 +68,6 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
     }
-}
-
-/// A failure after the file was opened.
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err calls")]
-pub(super) fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Failed(error.to_string())
 }
 
 /// A row that this program can't have written.

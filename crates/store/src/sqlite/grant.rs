@@ -11,7 +11,6 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params, params_from_iter};
 
 use super::column::{Count, Id, Json, Millis, unreadable};
-use super::sweep::Mortal;
 use super::{audit, revocation};
 use crate::store::{
     CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, RotationOutcome, RotationRequest,
@@ -284,11 +283,3 @@ fn forget_consent(connection: &Connection, grant: &Grant) -> Result<()> {
         .execute((&grant.subject, &grant.client_id))?;
     Ok(())
 }
-
-/// What a grant is deleted by: when its last chance to issue a token passed (`?3`), or when it
-/// was ended (`?4`).
-pub(super) const MORTAL: Mortal = Mortal {
-    table: "grants",
-    key: "id",
-    dead: "expires_at < ?3 OR idle_expires_at < ?3 OR ended_at < ?4",
-};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::open::explain;
+use super::fault::explain;
 use crate::error::StoreError;
 
 /// Marks the file as ours: "CtSn".

@@ -5,6 +5,7 @@ mod account;
 mod audit;
 mod client;
 mod column;
+mod fault;
 mod grant;
 mod keyring;
 mod migrations;
@@ -43,7 +44,7 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = open::open(path)?;
         migrations::run(&connection, path)?;
-        let first = position::read(&connection).map_err(|error| open::explain(&error, path))?;
+        let first = position::read(&connection).map_err(|error| fault::explain(&error, path))?;
         let sender = std::sync::Arc::new(watch::channel(first).0);
         Ok(Self {
             readers: readers::Readers::new(path),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 
+use super::fault::explain;
 use super::migrations;
 use crate::error::StoreError;
 
@@ -105,21 +106,4 @@ fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
 
 fn not_writable(path: &Path, reason: &str) -> StoreError {
     StoreError::NotWritable { path: path.display().to_string(), reason: reason.into() }
-}
-
-/// Turns what SQLite says while opening into a sentence about the file.
-pub(super) fn explain(error: &rusqlite::Error, path: &Path) -> StoreError {
-    let path = path.display().to_string();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Corrupt { path },
-        Some(
-            ErrorCode::CannotOpen
-            | ErrorCode::ReadOnly
-            | ErrorCode::PermissionDenied
-            | ErrorCode::DiskFull
-            | ErrorCode::DatabaseBusy
-            | ErrorCode::SystemIoFailure,
-        ) => StoreError::NotWritable { path, reason: error.to_string() },
-        _ => StoreError::Failed(error.to_string()),
-    }
 }

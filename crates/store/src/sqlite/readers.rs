@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::column::failed;
+use super::fault::failed;
 use super::open;
 use crate::error::StoreError;
 

@@ -5,7 +5,6 @@ use countersign_protocol::session::Session;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 
 use super::column::Millis;
-use super::sweep::Mortal;
 
 const COLUMNS: &str =
     "SELECT secret_hash, id, subject, auth_time, last_seen_at, user_agent FROM session";
@@ -74,7 +73,3 @@ pub(super) fn end_all_of(connection: &Connection, subject: &str) -> Result<()> {
     connection.prepare_cached("DELETE FROM session WHERE subject = ?1")?.execute([subject])?;
     Ok(())
 }
-
-/// What a session is deleted by: when it began (`?3`), or when it was last used (`?4`).
-pub(super) const MORTAL: Mortal =
-    Mortal { table: "session", key: "secret_hash", dead: "auth_time < ?3 OR last_seen_at < ?4" };

@@ -6,20 +6,28 @@ use countersign_protocol::lifetimes::Lifetimes;
 use rusqlite::{Connection, Result};
 
 use super::column::Millis;
-use super::{SqliteStore, audit, grant, revocation, session};
+use super::{SqliteStore, audit, revocation};
 use crate::error::StoreError;
 
 /// Rows that are looked at in one step.
 const SLICE: u32 = 1_000;
 
 /// A table whose rows die of age.
-pub(super) struct Mortal {
-    pub table: &'static str,
+struct Mortal {
+    table: &'static str,
     /// Its primary key, a blob.
-    pub key: &'static str,
+    key: &'static str,
     /// Whether a row is dead, given the times `?3` and `?4`.
-    pub dead: &'static str,
+    dead: &'static str,
 }
+
+const GRANTS: Mortal = Mortal {
+    table: "grants",
+    key: "id",
+    dead: "expires_at < ?3 OR idle_expires_at < ?3 OR ended_at < ?4",
+};
+const SESSIONS: Mortal =
+    Mortal { table: "session", key: "secret_hash", dead: "auth_time < ?3 OR last_seen_at < ?4" };
 
 impl SqliteStore {
     /// Deletes what nothing that is alive can refer to. Answers how many rows went.
@@ -32,8 +40,8 @@ impl SqliteStore {
         let horizon = now.minus(lifetimes.revocation_horizon(now).since(now));
         let begun = now.minus(lifetimes.session_absolute);
         let seen = now.minus(lifetimes.session_idle);
-        let mut deleted = self.forget_mortals(&grant::MORTAL, [horizon, horizon]).await?;
-        deleted += self.forget_mortals(&session::MORTAL, [begun, seen]).await?;
+        let mut deleted = self.forget_mortals(&GRANTS, [horizon, horizon]).await?;
+        deleted += self.forget_mortals(&SESSIONS, [begun, seen]).await?;
         deleted += self.forget_oldest(move |c| revocation::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(|c| audit::sweep(c, SLICE)).await?;
         Ok(deleted)

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use super::column::failed;
+use super::fault::failed;
 use super::position;
 use crate::error::StoreError;
 use crate::store::Position;
