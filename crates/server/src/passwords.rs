@@ -1,5 +1,7 @@
 //! Passwords: Argon2id, a few at a time.
 
+use std::sync::Arc;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -20,8 +22,8 @@ const WAITING_MAX: usize = 256;
 /// sign-ins can't starve the token endpoint.
 #[derive(Debug)]
 pub(crate) struct Passwords {
-    turns: Semaphore,
-    waiting: Semaphore,
+    turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     decoy: String,
 }
 
@@ -34,8 +36,8 @@ impl Passwords {
     pub(crate) fn new() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            turns: Semaphore::new(processors),
-            waiting: Semaphore::new(WAITING_MAX),
+            turns: Arc::new(Semaphore::new(processors)),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
             decoy: DECOY.to_owned(),
         }
     }
@@ -63,8 +65,10 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
-        let _turn = self.turns.acquire().await.map_err(|_| Busy)?;
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Busy)?;
+        // Whoever asked may hang up, but the work goes on: it keeps its turn until it is done.
+        let work = move || (work(), turn, place).0;
         tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
     }
 }
@@ -124,5 +128,29 @@ mod tests {
         assert_eq!(passwords.verify("y".into(), Some(hash("y"))).await, Ok(true));
         let long = "z".repeat(PASSWORD_MAX_BYTES + 1);
         assert_eq!(passwords.verify(long.clone(), Some(hash(&long))).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn work_keeps_its_turn_when_nobody_waits_for_it_any_more() {
+        let passwords = Arc::new(Passwords::new());
+        let turns = passwords.turns.available_permits();
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = tokio::sync::oneshot::channel();
+        let asking = Arc::clone(&passwords);
+        let asked = tokio::spawn(async move {
+            asking
+                .run(move || {
+                    let _ = begin.send(());
+                    let _ = finished.recv();
+                })
+                .await
+        });
+        begun.await.unwrap();
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+        assert_eq!(passwords.turns.available_permits(), turns - 1, "hanging up frees no turn");
+        finish.send(()).unwrap();
+        let back = passwords.turns.acquire_many(u32::try_from(turns).unwrap());
+        assert!(tokio::time::timeout(std::time::Duration::from_secs(10), back).await.is_ok());
     }
 }
