@@ -1,5 +1,7 @@
 //! Form bodies and queries, read strictly.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
@@ -11,6 +13,9 @@ use super::oauth_error::ErrorAnswer;
 
 /// The longest body that is read, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1_024;
+/// A body that has not come whole by then is not waited for: an open connection costs the sender
+/// next to nothing.
+const BODY_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest query that is read, in bytes.
 const QUERY_MAX_BYTES: usize = 16 * 1_024;
 
@@ -43,7 +48,7 @@ pub(crate) async fn body(request: Request) -> Result<bytes::Bytes, ErrorAnswer> 
         let why = "the parameters belong in the body, not in the URL";
         return Err(OAuthError::new(ErrorCode::InvalidRequest, why).into());
     }
-    read_body(request.into_body()).await
+    read_body(request.into_body(), BODY_PATIENCE).await
 }
 
 /// The query of a URL, checked for its length but not yet parsed.
@@ -63,17 +68,31 @@ pub(crate) fn page_query(text: Option<&str>) -> Params {
     query(text).map(|text| Params::parse_sound(text).0).unwrap_or_default()
 }
 
-async fn read_body(body: Body) -> Result<bytes::Bytes, ErrorAnswer> {
-    match Limited::new(body, BODY_MAX_BYTES).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => {
-            let (why, status) = if error.downcast_ref::<LengthLimitError>().is_some() {
-                ("the body is longer than 64 KiB", StatusCode::PAYLOAD_TOO_LARGE)
-            } else {
-                ("the body broke off", StatusCode::BAD_REQUEST)
-            };
-            let error = OAuthError::new(ErrorCode::InvalidRequest, why);
-            Err(ErrorAnswer::with_status(error, status))
+async fn read_body(body: Body, patience: Duration) -> Result<bytes::Bytes, ErrorAnswer> {
+    let whole = Limited::new(body, BODY_MAX_BYTES).collect();
+    let (why, status) = match tokio::time::timeout(patience, whole).await {
+        Ok(Ok(collected)) => return Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            ("the body is longer than 64 KiB", StatusCode::PAYLOAD_TOO_LARGE)
         }
+        Ok(Err(_)) => ("the body broke off", StatusCode::BAD_REQUEST),
+        Err(_) => ("the body took too long to come", StatusCode::REQUEST_TIMEOUT),
+    };
+    let error = OAuthError::new(ErrorCode::InvalidRequest, why);
+    Err(ErrorAnswer::with_status(error, status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::response::IntoResponse as _;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let stuck = tokio_stream::pending::<Result<bytes::Bytes, std::convert::Infallible>>();
+        let read = read_body(Body::from_stream(stuck), Duration::from_millis(10)).await;
+        assert_eq!(read.unwrap_err().into_response().status(), StatusCode::REQUEST_TIMEOUT);
+        let whole = read_body(Body::from("a=1"), Duration::from_secs(10)).await;
+        assert_eq!(whole.unwrap(), "a=1");
     }
 }
