@@ -68,6 +68,11 @@ pub fn redeem(
         (Some(_), None) => return refuse("code_verifier is missing"),
         // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade attempt.
         (None, Some(_)) => return refuse("there was no code_challenge for this code_verifier"),
+        // Without PKCE the redirect URI is all that ties the code to its request, so it has to be
+        // there (RFC 6749 §4.1.3; OAuth 2.1 leaves it out because PKCE takes its place).
+        (None, None) if presented.redirect_uri.is_none() => {
+            return refuse("redirect_uri is missing, which a code without PKCE needs");
+        }
         (None, None) => {}
     }
     if presented.resources.iter().any(|resource| !grant.audience.contains(resource)) {
@@ -158,6 +163,18 @@ mod tests {
         let mut stranger = presented();
         stranger.client_id = "other".into();
         assert!(matches!(judge(&used, &stranger, NOW), Verdict::Refuse(_)));
+    }
+
+    #[test]
+    fn a_code_without_pkce_is_bound_by_its_redirect_uri() {
+        let mut grant = pending_grant();
+        grant.pending.as_mut().unwrap().code_challenge = None;
+        let shown = Presented { code_verifier: None, ..presented() };
+        assert!(matches!(judge(&grant, &shown, NOW), Verdict::Redeem(_)));
+        let unbound = Presented { redirect_uri: None, ..shown };
+        assert!(matches!(judge(&grant, &unbound, NOW), Verdict::Refuse(_)));
+        let with_pkce = Presented { redirect_uri: None, ..presented() };
+        assert!(matches!(judge(&pending_grant(), &with_pkce, NOW), Verdict::Redeem(_)));
     }
 
     #[test]
