@@ -29,8 +29,14 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
     loop {
         let newest = *position.borrow_and_update();
         let step = async {
-            if applied != Some(newest.revocation) {
+            while applied != Some(newest.revocation) {
+                let before = applied;
                 applied = Some(apply_revocations(&app, applied).await?);
+                // One reading has an upper limit. The place may also lie beyond the newest that
+                // was told, and then there is nothing to read on for.
+                if applied == before || applied > Some(newest.revocation) {
+                    break;
+                }
             }
             if catalogue != newest.catalogue {
                 reload_keys(&app, &master).await?;
@@ -122,5 +128,54 @@ pub(crate) async fn sweep(app: Arc<App>) {
             Ok(rows) => tracing::info!(rows, "dead rows were forgotten"),
             Err(error) => tracing::error!(code = error.code(), %error, "sweeping failed"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_protocol::grant::{EndReason, Grant};
+    use countersign_store::{GrantSelector, NewGrant};
+
+    use super::*;
+    use crate::fixture::Site;
+
+    #[tokio::test]
+    async fn more_revocations_at_once_than_one_reading_takes_are_all_followed() {
+        let site = Site::open().await;
+        let app = &site.app;
+        let denied = async |grant: &Grant| {
+            let id = grant.id.to_string();
+            for _ in 0..500 {
+                if app.denied.is_revoked("", Some(&id), process::now()) {
+                    return true;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            false
+        };
+        let end = async |selector| {
+            app.store().end_grants(selector, EndReason::OperatorRevoked, app.moment()).await
+        };
+        let job = follow_store(Arc::clone(app), Arc::new(MasterKey::new(&[1; 32])));
+        let job = tokio::spawn(job);
+        // One before the others, so that the job has its place in the order.
+        let first = site.grant("bob");
+        app.store().begin_grant(NewGrant { grant: first.clone(), remember: false }).await.unwrap();
+        end(GrantSelector::One(first.id)).await.unwrap();
+        assert!(denied(&first).await);
+        let grants: Vec<_> = (0..=READ_MAX).map(|_| site.grant("alice")).collect();
+        let mut begun = tokio::task::JoinSet::new();
+        for grant in grants.clone() {
+            let app = Arc::clone(app);
+            let new = NewGrant { grant, remember: false };
+            begun.spawn(async move { app.store().begin_grant(new).await.unwrap() });
+        }
+        begun.join_all().await;
+        let ended = end(GrantSelector::Subject("alice".into())).await.unwrap();
+        assert_eq!(ended.len(), grants.len());
+        for grant in &grants {
+            assert!(denied(grant).await, "{} is followed", grant.id);
+        }
+        job.abort();
     }
 }

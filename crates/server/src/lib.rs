@@ -15,6 +15,8 @@ mod app;
 mod assets;
 mod bootstrap;
 pub mod config;
+#[cfg(test)]
+mod fixture;
 mod jobs;
 mod listen;
 mod master_key;

@@ -1,0 +1,180 @@
+//! A server without a network, for tests: its state on a folder of its own, and its routes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use axum::response::Response;
+use countersign_protocol::account::Account;
+use countersign_protocol::grant::{Grant, GrantId, Sender};
+use countersign_protocol::random;
+use countersign_protocol::scope::Scope;
+use http_body_util::BodyExt as _;
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::process::{self, SystemRandom};
+use crate::router::{self, Shared};
+use crate::web::client_ip::Peer;
+use crate::web::csrf;
+use crate::{bootstrap, passwords};
+
+/// Where the clients want to be answered.
+pub(crate) const REDIRECT_URI: &str = "https://web.example/cb";
+/// The password of everyone.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+const CONFIG: &str = r#"
+issuer = "http://127.0.0.1:8080"
+[[client]]
+client_id = "web"
+client_secret = "a secret of the web client"
+redirect_uris = ["https://web.example/cb"]
+[[client]]
+client_id = "api"
+client_secret = "a secret of the API's client"
+grant_types = ["client_credentials"]
+protects = ["https://api.example"]
+"#;
+
+/// A server's state. Its folder goes with it.
+pub(crate) struct Site {
+    pub(crate) app: Arc<App>,
+    folder: PathBuf,
+    _stop: watch::Sender<bool>,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Site {
+    /// A server with the clients `web` and `api`, and with alice.
+    pub(crate) async fn open() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("countersign-server-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("countersign.toml");
+        std::fs::write(&file, CONFIG).unwrap();
+        let (config, _) = Config::load(&file, []).unwrap();
+        let opened = bootstrap::open(&folder, None).unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let app = bootstrap::assemble(&config, &opened, None, stopping).await.unwrap();
+        app.users_declared.send_replace(true);
+        let site = Self { app, folder, _stop: stop };
+        site.put(&site.account("alice")).await;
+        site
+    }
+
+    /// A new account with [`PASSWORD`].
+    pub(crate) fn account(&self, name: &str) -> Account {
+        Account {
+            subject: random::identifier(&SystemRandom),
+            username: name.to_owned(),
+            password_hash: Some(passwords::hash(PASSWORD)),
+            disabled: false,
+            claims: serde_json::Map::new(),
+        }
+    }
+
+    pub(crate) async fn put(&self, account: &Account) {
+        self.app.store().put_account(account.clone(), self.app.moment()).await.unwrap();
+    }
+
+    pub(crate) async fn alice(&self) -> Account {
+        self.app.store().account_named("alice").await.unwrap().unwrap()
+    }
+
+    /// A grant for the client `web`, just redeemed and not stored.
+    pub(crate) fn grant(&self, subject: &str) -> Grant {
+        let now = process::now();
+        let expires_at = now.plus(self.app.lifetimes.refresh_idle);
+        Grant {
+            id: GrantId::new(now, &SystemRandom),
+            subject: subject.to_owned(),
+            client_id: "web".to_owned(),
+            scope: Scope::default(),
+            audience: vec!["https://api.example".to_owned()],
+            auth_time: now,
+            amr: Vec::new(),
+            session_id: None,
+            sender: Sender::Bearer,
+            generation: 1,
+            rotated_at: now,
+            created_at: now,
+            idle_expires_at: expires_at,
+            expires_at,
+            ended: None,
+            pending: None,
+        }
+    }
+
+    /// Sends a request as a browser with this session cookie, if any.
+    pub(crate) async fn get(&self, path: &str, session: Option<&str>) -> Response {
+        let cookie = session.map(|secret| format!("countersign={secret}")).unwrap_or_default();
+        let request = Request::get(path).header(header::COOKIE, cookie);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a form of a page of this server, with its token.
+    pub(crate) async fn submit(&self, path: &str, session: &str, form: &[(&str, &str)]) -> Response {
+        let cookie = format!("countersign={session}");
+        let request = Request::post(path)
+            .header(header::COOKIE, &cookie)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let headers = request.headers_ref().unwrap();
+        let token = csrf::issue(&self.app, headers).token;
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .append_pair("csrf", &token)
+            .finish();
+        self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(Peer(([127, 0, 0, 1], 1).into()));
+        let routes = router::routes().with_state(Shared::new(Arc::clone(&self.app)));
+        routes.oneshot(request).await.unwrap()
+    }
+
+    /// An authorization request of the client `web`.
+    pub(crate) fn authorize(&self, more: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::from("/authorize?"));
+        query.extend_pairs([
+            ("response_type", "code"),
+            ("client_id", "web"),
+            ("redirect_uri", REDIRECT_URI),
+            ("scope", "openid"),
+            ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+            ("code_challenge_method", "S256"),
+        ]);
+        query.extend_pairs(more).finish().replacen("?&", "?", 1)
+    }
+}
+
+/// Where an answer leads.
+pub(crate) fn location(response: &Response) -> &str {
+    response.headers().get(header::LOCATION).map_or("", |value| value.to_str().unwrap())
+}
+
+/// The secret of the session that an answer begins.
+pub(crate) fn session_of(response: &Response) -> String {
+    let mut cookies = response.headers().get_all(header::SET_COOKIE).iter();
+    let session = cookies.find_map(|cookie| cookie.to_str().unwrap().strip_prefix("countersign="));
+    session.expect("a session").split(';').next().unwrap().to_owned()
+}
+
+/// The body of an answer.
+pub(crate) async fn body(response: Response) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
