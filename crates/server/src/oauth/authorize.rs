@@ -186,12 +186,13 @@ impl Asked {
     }
 }
 
-/// The sign-in page, which comes back to the same request. `prompt=login` is fulfilled by then.
+/// The sign-in page, which comes back to the same request. `prompt=login` is fulfilled by then,
+/// and so is `max_age`: measured again, a short one would ask for the password without end.
 fn login_url(params: &Params) -> String {
     let prompt = params.get("prompt").unwrap_or_default();
     let consent =
         if prompt.split(' ').any(|word| word == "consent") { "&prompt=consent" } else { "" };
-    let back = format!("/authorize?{}{consent}", params.to_query(&["prompt"]));
+    let back = format!("/authorize?{}{consent}", params.to_query(&["prompt", "max_age"]));
     let query =
         form_urlencoded::Serializer::new(String::new()).append_pair("continue", &back).finish();
     format!("/login?{query}")
@@ -209,3 +210,6 @@ fn invalid(error: &OAuthError) -> PageError {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests;

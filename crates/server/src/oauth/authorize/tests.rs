@@ -1,0 +1,31 @@
+use super::*;
+use crate::fixture::{PASSWORD, Site, body, location, session_of};
+
+/// Signs alice in and gives the session's secret and where she is led to.
+async fn sign_in(site: &Site, session: &str, target: &str) -> (String, String) {
+    let form = [("username", "alice"), ("password", PASSWORD), ("continue", target)];
+    let answer = site.submit("/login", session, &form).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", body(answer).await);
+    (session_of(&answer), location(&answer).to_owned())
+}
+
+/// The place that the sign-in page goes on to.
+fn continued(login: &str) -> String {
+    let query = login.strip_prefix("/login?").expect("the sign-in page");
+    let params = Params::parse(query.as_bytes()).unwrap();
+    params.get("continue").expect("a place to go on to").to_owned()
+}
+
+#[tokio::test]
+async fn a_max_age_of_nothing_asks_for_the_password_once() {
+    let site = Site::open().await;
+    let (session, _) = sign_in(&site, "a visit", "").await;
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let asked = site.get(&site.authorize(&[("max_age", "0")]), Some(&session)).await;
+    let target = continued(location(&asked));
+    let (session, next) = sign_in(&site, &session, &target).await;
+    assert_eq!(next, target);
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let answer = site.get(&next, Some(&session)).await;
+    assert!(location(&answer).starts_with("/consent?"), "{}", location(&answer));
+}
