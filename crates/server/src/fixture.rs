@@ -125,7 +125,12 @@ impl Site {
     }
 
     /// Sends a form of a page of this server, with its token.
-    pub(crate) async fn submit(&self, path: &str, session: &str, form: &[(&str, &str)]) -> Response {
+    pub(crate) async fn submit(
+        &self,
+        path: &str,
+        session: &str,
+        form: &[(&str, &str)],
+    ) -> Response {
         let cookie = format!("countersign={session}");
         let request = Request::post(path)
             .header(header::COOKIE, &cookie)

@@ -61,6 +61,13 @@ impl Passwords {
         Ok(matches && known)
     }
 
+    /// Takes all places, as a storm of sign-ins would.
+    #[cfg(test)]
+    pub(crate) fn fill_up(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = u32::try_from(WAITING_MAX).unwrap();
+        Arc::clone(&self.waiting).try_acquire_many_owned(all).unwrap()
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -67,6 +67,9 @@ pub(crate) async fn attempt(
     let account = app.store().account_named(&name).await?.filter(|account| !account.disabled);
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let Ok(good) = app.passwords.verify(password, hash).await else {
+        // Nothing was tried, so nothing failed.
+        lock(&app.sign_in_throttle.accounts).take_back(&account_key);
+        lock(&app.sign_in_throttle.addresses).take_back(&address_key);
         app.metrics.signed_in("busy");
         return Ok(Attempt::Busy);
     };
@@ -91,21 +94,32 @@ fn lock(throttle: &Mutex<Throttle>) -> std::sync::MutexGuard<'_, Throttle> {
 }
 
 /// Begins a session for an account, in place of the one that the browser had, and answers the
-/// cookie: a session id never survives a sign-in.
+/// cookie: the secret never survives a sign-in. The public name does for the same person, so that
+/// signing out later also reaches what was granted before.
+///
+/// `None` if the account was changed since its password was looked up. That has ended all of its
+/// sessions but this one, which came too late.
 pub(crate) async fn begin_session(
     app: &App,
     account: &Account,
     headers: &HeaderMap,
-) -> Result<HeaderValue, StoreError> {
+) -> Result<Option<HeaderValue>, StoreError> {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let now = process::now();
     let subject = account.subject.clone();
     let (session, secret) = Session::start(subject, agent.unwrap_or_default(), now, &SystemRandom);
-    app.store().begin_session(session).await?;
-    if let Some(old) = cookies::read(app, headers, Cookie::Session) {
-        app.store().end_session(hash_secret(&old)).await?;
+    match cookies::read(app, headers, Cookie::Session) {
+        Some(old) => app.store().replace_session(hash_secret(&old), session).await?,
+        None => app.store().begin_session(session).await?,
     }
-    Ok(cookies::set(app, Cookie::Session, &secret))
+    let now_stored = app.store().account(&account.subject).await?;
+    let unchanged =
+        |stored: &Account| !stored.disabled && stored.password_hash == account.password_hash;
+    if !now_stored.as_ref().is_some_and(unchanged) {
+        app.store().end_session(hash_secret(&secret)).await?;
+        return Ok(None);
+    }
+    Ok(Some(cookies::set(app, Cookie::Session, &secret)))
 }
 
 /// Who is signed in.
@@ -132,4 +146,71 @@ pub(crate) async fn current(
         app.store().touch_session(session.secret_hash, now).await?;
     }
     Ok(Some(SignedIn { session, account }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{PASSWORD, Site};
+    use crate::passwords;
+
+    fn cookie_of(secret: &HeaderValue) -> HeaderMap {
+        let pair = secret.to_str().unwrap().split(';').next().unwrap();
+        HeaderMap::from_iter([(header::COOKIE, pair.parse().unwrap())])
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_changed_while_it_was_checked_opens_nothing() {
+        let site = Site::open().await;
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let attempt = attempt(&site.app, "alice", PASSWORD.to_owned(), address).await.unwrap();
+        let Attempt::Good(account) = attempt else { panic!("{attempt:?}") };
+        let sessions = || site.app.store().sessions_of(&account.subject);
+        for changed in [
+            Account { password_hash: Some(passwords::hash("another")), ..site.alice().await },
+            Account { disabled: true, ..site.alice().await },
+        ] {
+            site.put(&changed).await;
+            let begun = begin_session(&site.app, &account, &HeaderMap::new()).await.unwrap();
+            assert_eq!((begun, sessions().await.unwrap()), (None, Vec::new()));
+        }
+        site.put(&account).await;
+        let begun = begin_session(&site.app, &account, &HeaderMap::new()).await.unwrap();
+        assert!(begun.is_some());
+    }
+
+    #[tokio::test]
+    async fn signing_in_again_renews_the_secret_and_keeps_the_name() {
+        let site = Site::open().await;
+        let (app, alice) = (&site.app, site.alice().await);
+        let begin = async |account: &Account, headers: &HeaderMap| {
+            let cookie = begin_session(app, account, headers).await.unwrap().unwrap();
+            let headers = cookie_of(&cookie);
+            let session = current(app, &headers).await.unwrap().unwrap().session;
+            (headers, session)
+        };
+        let (first_headers, first) = begin(&alice, &HeaderMap::new()).await;
+        let (headers, second) = begin(&alice, &first_headers).await;
+        assert_ne!(first.secret_hash, second.secret_hash);
+        assert_eq!(first.id, second.id, "grants of the first are found under it at sign-out");
+        assert!(current(app, &first_headers).await.unwrap().is_none());
+        let bob = site.account("bob");
+        site.put(&bob).await;
+        let (_, other) = begin(&bob, &headers).await;
+        assert_ne!(other.id, first.id, "another person is another session");
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_was_turned_away_does_not_count_as_failed() {
+        let site = Site::open().await;
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let full = site.app.passwords.fill_up();
+        for _ in 0..=FREE_TRIES_ADDRESS {
+            let turned_away = attempt(&site.app, "alice", String::new(), address).await.unwrap();
+            assert!(matches!(turned_away, Attempt::Busy), "{turned_away:?}");
+        }
+        drop(full);
+        let served = attempt(&site.app, "alice", PASSWORD.to_owned(), address).await.unwrap();
+        assert!(matches!(served, Attempt::Good(_)), "{served:?}");
+    }
 }

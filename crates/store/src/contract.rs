@@ -85,6 +85,8 @@ const RULES: &[Rule] = rules! {
     }
     session {
         lives_from_begin_to_end
+        a_renewed_one_keeps_its_name_for_the_same_person_only
+        signing_out_ends_it_and_its_grants_in_one_step
         a_touch_never_goes_back_and_never_revives
         lists_are_newest_first_and_of_one_person
     }

@@ -223,6 +223,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Begins a sign-in session.
     fn begin_session(&self, session: Session) -> Answer<'_, ()>;
+    /// Begins a session in the place of another. If both are of one person, it takes over the
+    /// public name, which the grants of the session carry.
+    fn replace_session(&self, old: [u8; 32], session: Session) -> Answer<'_, ()>;
     /// A session by the hash of its secret.
     fn session(&self, secret_hash: [u8; 32]) -> Answer<'_, Option<Session>>;
     /// The sessions of a person, newest first.
@@ -231,6 +234,8 @@ pub trait Store: Send + Sync + 'static {
     fn touch_session(&self, secret_hash: [u8; 32], now: Timestamp) -> Answer<'_, ()>;
     /// Ends a session.
     fn end_session(&self, secret_hash: [u8; 32]) -> Answer<'_, ()>;
+    /// Ends a session and, in the same step, the grants that do not outlive it.
+    fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, EndedGrants>;
     /// Ends every session and every grant of a person.
     fn end_everything_of<'a>(
         &'a self,

@@ -176,6 +176,12 @@ impl Asked {
         };
         let code = app.grant_tokens.issue(Kind::Code, grant.id, 0);
         app.store().begin_grant(NewGrant { grant, remember }).await?;
+        // Signing out, a new password, or taking the consent back ends the grants that are there.
+        // One that came a moment later must not slip through: its code goes to nobody.
+        let session = app.store().session(signed_in.session.secret_hash).await?;
+        if session.is_none() || (!remember && self.needs_consent(app, signed_in).await?) {
+            return Ok(self.fail(app, ErrorCode::AccessDenied, "the sign-in or consent has ended"));
+        }
         Ok(see_other(&self.address.with_code(&code, &app.issuer)))
     }
 

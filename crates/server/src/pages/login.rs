@@ -8,6 +8,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use countersign_protocol::wire::params::Params;
+use countersign_store::StoreError;
 
 use crate::app::App;
 use crate::router::Shared;
@@ -49,28 +50,28 @@ pub(crate) async fn post(
     let address = client_ip::find(peer, &headers, &app.trusted_proxies);
     let username = params.get("username").unwrap_or_default();
     let password = params.get("password").unwrap_or_default().to_owned();
-    let result = match sign_in::attempt(app, username, password, address).await {
-        Ok(Attempt::Good(account)) => sign_in::begin_session(app, &account, &headers).await,
-        Ok(Attempt::Wrong) => {
-            let (failure, status) = (Failure::Wrong, StatusCode::UNAUTHORIZED);
-            return show(app, &headers, &target, username, Some(failure), status).await;
-        }
-        Ok(Attempt::Wait(wait)) => {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let (failure, status) = (Failure::Wait(seconds), StatusCode::TOO_MANY_REQUESTS);
-            return show(app, &headers, &target, username, Some(failure), status).await;
-        }
-        Ok(Attempt::Busy) => {
-            let (failure, status) = (Failure::Busy, StatusCode::SERVICE_UNAVAILABLE);
-            return show(app, &headers, &target, username, Some(failure), status).await;
-        }
-        Err(error) => Err(error),
+    let signed_in = async {
+        Ok::<_, StoreError>(match sign_in::attempt(app, username, password, address).await? {
+            Attempt::Good(account) => {
+                let cookie = sign_in::begin_session(app, &account, &headers).await?;
+                cookie.ok_or((Failure::Wrong, StatusCode::UNAUTHORIZED))
+            }
+            Attempt::Wrong => Err((Failure::Wrong, StatusCode::UNAUTHORIZED)),
+            Attempt::Wait(wait) => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Err((Failure::Wait(seconds), StatusCode::TOO_MANY_REQUESTS))
+            }
+            Attempt::Busy => Err((Failure::Busy, StatusCode::SERVICE_UNAVAILABLE)),
+        })
     };
-    match result {
-        Ok(cookie) => {
+    match signed_in.await {
+        Ok(Ok(cookie)) => {
             let mut response = see_other(&target);
             response.headers_mut().append(header::SET_COOKIE, cookie);
             response
+        }
+        Ok(Err((failure, status))) => {
+            show(app, &headers, &target, username, Some(failure), status).await
         }
         Err(error) => PageError::from(error).show(app),
     }

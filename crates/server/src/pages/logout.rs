@@ -7,10 +7,9 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use countersign_protocol::client::Client;
-use countersign_protocol::grant::EndReason;
 use countersign_protocol::wire::logout::LogoutRequest;
 use countersign_protocol::wire::params::Params;
-use countersign_store::{GrantSelector, StoreError};
+use countersign_store::StoreError;
 
 use super::account::end_everything;
 use crate::app::App;
@@ -110,10 +109,8 @@ async fn sign_out(
         }
         Some(SignedIn { session, .. }) => {
             let moment = app.moment();
-            let selector = GrantSelector::Session(session.id.clone());
-            let ended = app.store().end_grants(selector, EndReason::SignedOut, moment).await?;
+            let ended = app.store().sign_out(session.secret_hash, moment).await?;
             app.deny_grants(&ended, moment);
-            app.store().end_session(session.secret_hash).await?;
         }
         None => {}
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use countersign_protocol::grant::Grant;
 use countersign_protocol::session::Session;
 
-use super::samples::{Checked, NOW, later, session};
-use crate::store::Store;
+use super::samples::{Checked, NOW, grant, later, moment, scope, session};
+use crate::store::{NewGrant, Store};
 
 pub(super) async fn lives_from_begin_to_end(store: Arc<dyn Store>) -> Checked {
     assert_eq!(store.session([1; 32]).await?, None);
@@ -18,6 +19,47 @@ pub(super) async fn lives_from_begin_to_end(store: Arc<dyn Store>) -> Checked {
     assert_eq!(store.session([1; 32]).await?, None);
     // Ending what is not there is no failure.
     store.end_session([1; 32]).await
+}
+
+pub(super) async fn a_renewed_one_keeps_its_name_for_the_same_person_only(
+    store: Arc<dyn Store>,
+) -> Checked {
+    store.begin_session(session(1)).await?;
+    store.replace_session([1; 32], session(2)).await?;
+    assert_eq!(store.session([1; 32]).await?, None);
+    let renewed = Session { id: session(1).id, ..session(2) };
+    assert_eq!(store.session([2; 32]).await?, Some(renewed));
+    let bobs = Session { subject: "bob".into(), ..session(3) };
+    store.replace_session([2; 32], bobs.clone()).await?;
+    assert_eq!(store.session([2; 32]).await?, None);
+    assert_eq!(store.session([3; 32]).await?, Some(bobs));
+    // Of two that replace the same one, the later finds it gone and stands on its own.
+    store.replace_session([1; 32], session(4)).await?;
+    assert_eq!(store.session([4; 32]).await?, Some(session(4)));
+    Ok(())
+}
+
+pub(super) async fn signing_out_ends_it_and_its_grants_in_one_step(
+    store: Arc<dyn Store>,
+) -> Checked {
+    store.begin_session(session(1)).await?;
+    let of = |id: &str| Some(id.to_owned());
+    let offline = scope("offline_access openid");
+    for grant in [
+        Grant { session_id: of(&session(1).id), ..grant(1) },
+        Grant { session_id: of(&session(1).id), scope: offline, ..grant(2) },
+        Grant { session_id: of(&session(2).id), ..grant(3) },
+    ] {
+        store.begin_grant(NewGrant { grant, remember: false }).await?;
+    }
+    assert_eq!(store.sign_out([2; 32], moment(NOW)).await?, [], "nobody is signed in there");
+    assert_eq!(store.sign_out([1; 32], moment(NOW)).await?, [grant(1).id]);
+    assert_eq!(store.session([1; 32]).await?, None);
+    let published = store.snapshot(NOW).await?.events;
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0].id, grant(1).id.to_string());
+    assert_eq!(store.sign_out([1; 32], moment(NOW)).await?, []);
+    Ok(())
 }
 
 pub(super) async fn a_touch_never_goes_back_and_never_revives(store: Arc<dyn Store>) -> Checked {

@@ -52,6 +52,13 @@ pub(super) fn begin(connection: &Connection, session: &Session) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn replace(connection: &Connection, old: &[u8; 32], new: Session) -> Result<()> {
+    let before = find(connection, old)?.filter(|before| before.subject == new.subject);
+    end(connection, old)?;
+    let id = before.map_or(new.id, |before| before.id);
+    begin(connection, &Session { id, ..new })
+}
+
 /// Two requests may come in one order and be noted in the other.
 pub(super) fn touch(connection: &Connection, hash: &[u8; 32], now: Timestamp) -> Result<()> {
     connection

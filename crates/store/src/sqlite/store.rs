@@ -155,6 +155,10 @@ impl Store for SqliteStore {
         self.commit(move |connection| session::begin(connection, &session))
     }
 
+    fn replace_session(&self, old: [u8; 32], session: Session) -> Answer<'_, ()> {
+        self.commit(move |connection| session::replace(connection, &old, session))
+    }
+
     fn session(&self, secret_hash: [u8; 32]) -> Answer<'_, Option<Session>> {
         self.read(move |connection| session::find(connection, &secret_hash))
     }
@@ -169,6 +173,17 @@ impl Store for SqliteStore {
 
     fn end_session(&self, secret_hash: [u8; 32]) -> Answer<'_, ()> {
         self.commit(move |connection| session::end(connection, &secret_hash))
+    }
+
+    fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, EndedGrants> {
+        self.commit(move |connection| {
+            let Some(session) = session::find(connection, &secret_hash)? else {
+                return Ok(EndedGrants::new());
+            };
+            session::end(connection, &secret_hash)?;
+            let selector = GrantSelector::Session(session.id);
+            grant::end_selected(connection, &selector, EndReason::SignedOut, moment)
+        })
     }
 
     fn end_everything_of<'a>(

@@ -29,3 +29,24 @@ async fn a_max_age_of_nothing_asks_for_the_password_once() {
     let answer = site.get(&next, Some(&session)).await;
     assert!(location(&answer).starts_with("/consent?"), "{}", location(&answer));
 }
+
+#[tokio::test]
+async fn a_sign_in_that_ends_meanwhile_gets_no_code() {
+    let site = Site::open().await;
+    let app = &*site.app;
+    let (secret, _) = sign_in(&site, "a visit", "").await;
+    let request = site.authorize(&[]);
+    let query = request.strip_prefix("/authorize?").unwrap();
+    let (asked, _) = Asked::read(app, query.as_bytes()).await.unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("cookie", format!("countersign={secret}").parse().unwrap());
+    let signed_in = sign_in::current(app, &headers).await.unwrap().unwrap();
+
+    let unasked = asked.allow(app, &signed_in, false).await.unwrap();
+    assert!(location(&unasked).contains("error=access_denied"), "{}", location(&unasked));
+    let agreed = asked.allow(app, &signed_in, true).await.unwrap();
+    assert!(location(&agreed).contains("code=csc_"), "{}", location(&agreed));
+    app.store().sign_out(signed_in.session.secret_hash, app.moment()).await.unwrap();
+    let late = asked.allow(app, &signed_in, true).await.unwrap();
+    assert!(location(&late).contains("error=access_denied"), "{}", location(&late));
+}
