@@ -10,7 +10,7 @@ use countersign_protocol::client::{self, Client, Credentials};
 use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token::GrantTokenKeys;
 use countersign_protocol::keyring::Keyring;
-use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
 use countersign_protocol::token::Issuing;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Moment, Position, Store, StoreError};
@@ -60,6 +60,7 @@ pub(crate) struct App {
     store: Arc<dyn Store>,
     clients: Cache<String, (u64, Arc<Client>)>,
     own_access_tokens: Policy<AccessToken>,
+    revocable_access_tokens: Policy<AccessToken>,
     id_token_hints: Policy<IdToken>,
 }
 
@@ -103,6 +104,8 @@ impl App {
         Ok(Self {
             own_access_tokens: Policy::own_access_token(&parts.issuer, ALGORITHMS)?
                 .leeway(Duration::ZERO),
+            revocable_access_tokens: Policy::own_access_token(&parts.issuer, ALGORITHMS)?
+                .leeway(LEEWAY_MAX),
             id_token_hints: Policy::own_id_token_hint(&parts.issuer, ALGORITHMS)?,
             issuer: parts.issuer,
             lifetimes: parts.lifetimes,
@@ -199,7 +202,22 @@ impl App {
     pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<AccessToken> {
         let keys = self.keys.load();
         let verified = self.own_access_tokens.verify(keys.keyring.verification(), token, now);
-        let token = verified.ok()?.into_inner();
+        self.unrevoked(verified.ok()?.into_inner(), now)
+    }
+
+    /// Reads one of this server's own access tokens that some verifier may still accept: one whose
+    /// clock is behind does so for a while after the token has expired here.
+    pub(crate) fn revocable_access_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Option<AccessToken> {
+        let keys = self.keys.load();
+        let verified = self.revocable_access_tokens.verify(keys.keyring.verification(), token, now);
+        self.unrevoked(verified.ok()?.into_inner(), now)
+    }
+
+    fn unrevoked(&self, token: AccessToken, now: Timestamp) -> Option<AccessToken> {
         let revoked = self.denied.is_revoked(&token.token_id, token.grant_id.as_deref(), now);
         (!revoked).then_some(token)
     }
@@ -226,7 +244,10 @@ pub(crate) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, OAuthEr
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| client::unauthenticated()),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| {
+            let why = "the Authorization header is not plain text";
+            OAuthError::new(ErrorCode::InvalidClient, why)
+        }),
         (Some(_), Some(_)) => Err(OAuthError::new(
             ErrorCode::InvalidRequest,
             "the Authorization header stands more than once",

@@ -50,7 +50,7 @@ pub(crate) async fn post(
 
 async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<(), ErrorAnswer> {
     let now = process::now();
-    let Some(token) = app.verify_access_token(token, now) else { return Ok(()) };
+    let Some(token) = app.revocable_access_token(token, now) else { return Ok(()) };
     if token.client_id != client.client_id {
         return Err(not_yours().into());
     }
@@ -64,4 +64,36 @@ async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<
 
 fn not_yours() -> OAuthError {
     OAuthError::new(ErrorCode::InvalidGrant, "the token was issued to another client")
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_jose::{AccessToken, jwt};
+    use countersign_protocol::scope::Scope;
+
+    use super::*;
+    use crate::app::DEFAULT_ALGORITHM;
+    use crate::fixture::Site;
+
+    #[tokio::test]
+    async fn a_token_that_has_just_expired_here_may_live_elsewhere_and_is_revoked() {
+        let site = Site::open().await;
+        let app = &*site.app;
+        let web = app.client("web").await.unwrap().unwrap();
+        let key = app.signing_key(DEFAULT_ALGORITHM).await.unwrap();
+        let now = process::now();
+        let revoked_when_expired_for = async |seconds| {
+            let gone = std::time::Duration::from_secs(seconds);
+            let issued = now.minus(app.lifetimes.access_token).minus(gone);
+            let audience = ["https://api.example".to_owned()];
+            let claims = app.issuing(issued);
+            let claims = claims.access_token_for_client("web", &Scope::default(), &audience);
+            let token = jwt::sign(&key, AccessToken::TYPE, &claims).unwrap();
+            revoke_access_token(app, &web, &token).await.unwrap();
+            app.denied.is_revoked(&claims.token_id, None, now)
+        };
+        assert!(revoked_when_expired_for(0).await);
+        assert!(revoked_when_expired_for(200).await);
+        assert!(!revoked_when_expired_for(400).await, "nobody accepts it any more");
+    }
 }
