@@ -58,7 +58,11 @@ async fn answer(shared: &Shared, request: Request) -> Result<Response, Fault> {
 
 /// The token from the header, or from a form body (RFC 6750 §2.1, §2.2), never from the URL.
 async fn bearer_token(request: Request) -> Result<String, Fault> {
-    let header = authorization(request.headers()).map_err(|error| Fault::Bearer(Some(error)))?;
+    let header = authorization(request.headers()).map_err(|error| {
+        // Nobody authenticates as a client here.
+        let error = OAuthError { code: ErrorCode::InvalidRequest, ..error };
+        Fault::Bearer(Some(error))
+    })?;
     let from_header = match header.map(|header| header.split_once(' ')) {
         None => None,
         Some(Some((scheme, token))) if scheme.eq_ignore_ascii_case("bearer") => {
@@ -112,4 +116,22 @@ fn challenge(error: &Option<OAuthError>) -> Response {
     }
     allow_any_origin(response.headers_mut());
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+    use crate::fixture::Site;
+
+    #[tokio::test]
+    async fn a_header_that_can_not_be_read_is_answered_in_the_words_of_rfc_6750() {
+        let site = Site::open().await;
+        let request = Request::get("/userinfo").header("authorization", &b"Bearer \xff"[..]);
+        let answer = site.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        let challenge = answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
+        assert!(challenge.starts_with("Bearer error=\"invalid_request\""), "{challenge}");
+    }
 }
