@@ -117,6 +117,13 @@ impl Asked {
                 see_other(&login_url(params))
             });
         };
+        let hint = params.get("id_token_hint");
+        let hinted = hint.and_then(|hint| app.read_id_token_hint(hint, process::now()));
+        if hinted.is_some_and(|token| token.subject != signed_in.account.subject) {
+            // OpenID Connect Core §3.1.2.1: never an answer about somebody else.
+            let why = "id_token_hint names another person than the one who is signed in";
+            return Ok(self.fail(app, ErrorCode::LoginRequired, why));
+        }
         if !self.needs_consent(app, &signed_in).await? {
             return self.allow(app, &signed_in, false).await;
         }

@@ -1,4 +1,7 @@
+use countersign_jose::{IdToken, jwt};
+
 use super::*;
+use crate::app::DEFAULT_ALGORITHM;
 use crate::fixture::{PASSWORD, Site, body, location, session_of};
 
 /// Signs alice in and gives the session's secret and where she is led to.
@@ -49,4 +52,22 @@ async fn a_sign_in_that_ends_meanwhile_gets_no_code() {
     app.store().sign_out(signed_in.session.secret_hash, app.moment()).await.unwrap();
     let late = asked.allow(app, &signed_in, true).await.unwrap();
     assert!(location(&late).contains("error=access_denied"), "{}", location(&late));
+}
+
+#[tokio::test]
+async fn a_hint_at_another_person_gets_no_answer_about_this_one() {
+    let site = Site::open().await;
+    let app = &*site.app;
+    let (secret, _) = sign_in(&site, "a visit", "").await;
+    let key = app.signing_key(DEFAULT_ALGORITHM).await.unwrap();
+    let hint_at = |subject: &str| {
+        let issuing = app.issuing(process::now());
+        let claims = issuing.id_token(&site.grant(subject), None, DEFAULT_ALGORITHM, "a token");
+        jwt::sign(&key, IdToken::TYPE, &claims).unwrap()
+    };
+    let (own, other) = (hint_at(&site.alice().await.subject), hint_at("somebody else"));
+    for (hint, expected) in [(&own, "/consent?"), (&other, "error=login_required")] {
+        let answer = site.get(&site.authorize(&[("id_token_hint", hint)]), Some(&secret)).await;
+        assert!(location(&answer).contains(expected), "{}", location(&answer));
+    }
 }
