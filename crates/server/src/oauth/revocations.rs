@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use countersign_protocol::client::unauthenticated;
+use countersign_protocol::client::{Client, unauthenticated};
 use countersign_protocol::wire::params::Params;
 use countersign_protocol::wire::token;
 use countersign_protocol::{ErrorCode, OAuthError};
@@ -50,7 +50,7 @@ pub(crate) async fn feed(
     State(shared): State<Shared>,
     headers: HeaderMap,
 ) -> Result<Response, ErrorAnswer> {
-    authenticate(&shared.app, &headers).await?;
+    let client = authenticate(&shared.app, &headers).await?;
     let from = match headers.get("last-event-id") {
         None => shared.app.position.borrow().revocation,
         Some(id) => {
@@ -64,7 +64,7 @@ pub(crate) async fn feed(
     let (frames, stream) = mpsc::channel(FRAMES_WAITING);
     let app = Arc::clone(&shared.app);
     tokio::spawn(async move {
-        if let Err(error) = follow(&app, from, &frames).await {
+        if let Err(error) = follow(&app, &client, from, &frames).await {
             tracing::error!(code = error.code(), %error, "a revocation feed ended");
         }
     });
@@ -80,8 +80,13 @@ pub(crate) async fn feed(
 
 type Frames = mpsc::Sender<Result<Bytes, std::convert::Infallible>>;
 
-/// Writes frames until the reader is gone or the server stops.
-async fn follow(app: &App, mut sent: u64, frames: &Frames) -> Result<(), StoreError> {
+/// Writes frames until the reader is gone, its client was changed or the server stops.
+async fn follow(
+    app: &App,
+    client: &Client,
+    mut sent: u64,
+    frames: &Frames,
+) -> Result<(), StoreError> {
     let mut position = app.position.clone();
     let mut stopping = app.stopping.clone();
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
@@ -114,6 +119,10 @@ async fn follow(app: &App, mut sent: u64, frames: &Frames) -> Result<(), StoreEr
         tokio::select! {
             changed = position.changed() => if changed.is_err() { return Ok(()) },
             _ = heartbeat.tick() => {
+                // A connection may last for weeks; the right to it may not.
+                if app.client(&client.client_id).await?.is_none_or(|now| *now != *client) {
+                    return Ok(());
+                }
                 let data = json!({ "seq": sent });
                 let frame = format!("event: heartbeat\ndata: {data}\n\n");
                 if frames.send(Ok(frame.into())).await.is_err() {
@@ -127,7 +136,7 @@ async fn follow(app: &App, mut sent: u64, frames: &Frames) -> Result<(), StoreEr
 }
 
 /// Only the API of some resource may follow.
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<(), ErrorAnswer> {
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Client>, ErrorAnswer> {
     let header = authorization(headers)?.ok_or_else(unauthenticated)?;
     let credentials = token::credentials(Some(header), &Params::default())?;
     let client = app.authenticate(&credentials).await?;
@@ -136,5 +145,26 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<(), ErrorAnswer>
         let error = OAuthError::new(ErrorCode::UnauthorizedClient, why);
         return Err(ErrorAnswer::with_status(error, StatusCode::FORBIDDEN));
     }
-    Ok(())
+    Ok(client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Site;
+
+    #[tokio::test]
+    async fn a_feed_ends_when_its_client_is_closed() {
+        let site = Site::open().await;
+        let app = Arc::clone(&site.app);
+        let client = app.client("api").await.unwrap().unwrap();
+        let (frames, mut read) = mpsc::channel(FRAMES_WAITING);
+        let reader = Arc::clone(&client);
+        let feed = tokio::spawn(async move { follow(&app, &reader, 0, &frames).await });
+        assert!(read.recv().await.is_some(), "a heartbeat comes");
+        let closed = Client { disabled: true, ..(*client).clone() };
+        site.app.store().put_client(closed, site.app.moment()).await.unwrap();
+        let ended = tokio::time::timeout(3 * HEARTBEAT, feed).await;
+        ended.expect("it ends").unwrap().unwrap();
+    }
 }
