@@ -205,6 +205,10 @@ impl Default for Registration {
     }
 }
 
+/// TLS is ended in front of this server, so with an https issuer every connection is a proxy's.
+const NO_PROXY: &str = "server.trusted_proxies is empty: whoever fails to sign in too often makes \
+    everybody behind the same proxy wait; list the proxy that ends TLS";
+
 impl Config {
     /// Reads a file, lays the environment over it, and checks the whole.
     ///
@@ -269,6 +273,10 @@ impl Config {
         }
         if !faults.is_empty() {
             return Err(Faults(faults));
+        }
+        let https = raw.issuer.as_deref().is_some_and(|issuer| issuer.starts_with("https://"));
+        if https && raw.server.trusted_proxies.is_empty() {
+            warnings.push(NO_PROXY.to_owned());
         }
         Ok(Self {
             issuer: raw.issuer.unwrap_or_default(),

@@ -94,3 +94,12 @@ fn mistakes_are_named() {
         assert!(refused(&text).contains("issuer"), "{issuer}");
     }
 }
+
+#[test]
+fn a_proxy_that_nobody_listed_is_pointed_at() {
+    assert_eq!(load(GOOD, &[]).unwrap().0.warnings, [NO_PROXY]);
+    let listed = [("COUNTERSIGN__SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)];
+    assert_eq!(load(GOOD, &listed).unwrap().0.warnings, [""; 0]);
+    let plain = GOOD.replace("https://id.example.com", "http://127.0.0.1:8080");
+    assert_eq!(load(&plain, &[]).unwrap().0.warnings, [""; 0]);
+}

@@ -24,10 +24,16 @@ pub(crate) fn find(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> 
         if !is_proxy(address) {
             break;
         }
-        let Ok(before) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(before) = read_hop(hop.trim()) else { break };
         address = before.to_canonical();
     }
     address
+}
+
+/// Some proxies write the port as well.
+fn read_hop(hop: &str) -> Option<IpAddr> {
+    let with_port = || hop.parse().map(|address: SocketAddr| address.ip());
+    hop.parse().or_else(|_| with_port()).ok()
 }
 
 /// The key that failures of an address are counted under: a whole /64 for IPv6, which is what
@@ -59,6 +65,8 @@ mod tests {
         assert_eq!(found("10.0.0.1", "198.51.100.7"), "198.51.100.7");
         assert_eq!(found("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.9"), "198.51.100.7");
         assert_eq!(found("10.0.0.1", "unknown"), "10.0.0.1");
+        assert_eq!(found("10.0.0.1", "6.6.6.6, 198.51.100.7:4711"), "198.51.100.7");
+        assert_eq!(found("10.0.0.1", "[2001:db8::7]:4711"), "2001:db8::7");
         assert_eq!(found("::ffff:10.0.0.1", "198.51.100.7"), "198.51.100.7");
     }
 }
