@@ -63,7 +63,8 @@ const RULES: &[Rule] = rules! {
         comes_back_as_it_was_stored
         is_begun_once
         lists_are_newest_first_and_limited
-        consent_is_remembered_when_wanted_and_united
+        consent_is_remembered_when_wanted
+        consent_grows_only_by_what_was_agreed_to
         consent_goes_when_the_person_takes_a_grant_back
         consent_that_grows_too_long_starts_again
     }

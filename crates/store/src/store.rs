@@ -59,13 +59,43 @@ pub struct NewGrant {
     pub remember: bool,
 }
 
-/// What a user agreed to for a client, taken together.
+/// What a user agreed to for a client: each part of the scope at each of the resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Consent {
     /// The scope.
     pub scope: Scope,
     /// The resources.
     pub audience: Vec<String>,
+}
+
+impl Consent {
+    /// What may be remembered after the user has agreed to `new` as well. Who allowed reading here
+    /// and writing there has not allowed writing here: where the two do not add up, only the new
+    /// one stays, and the user is asked once more.
+    #[must_use]
+    pub fn and(mut self, new: Self) -> Self {
+        let all_in = |inner: &[String], outer: &[String]| inner.iter().all(|r| outer.contains(r));
+        let narrower = all_in(&new.audience, &self.audience);
+        let wider = all_in(&self.audience, &new.audience);
+        if narrower && new.scope.is_within(&self.scope) {
+            return self;
+        }
+        if wider && self.scope.is_within(&new.scope) {
+            return new;
+        }
+        if self.scope == new.scope {
+            let more = new.audience.into_iter().filter(|r| !self.audience.contains(r));
+            let more: Vec<_> = more.collect();
+            self.audience.extend(more);
+            return self;
+        }
+        let same_audience = narrower && wider;
+        match Scope::parse(&format!("{} {}", self.scope, new.scope)) {
+            Ok(scope) if same_audience => Self { scope, ..self },
+            // Too long to be read back, or not to be added up.
+            _ => new,
+        }
+    }
 }
 
 /// How the redemption of a code went.

@@ -63,24 +63,39 @@ pub(super) async fn lists_are_newest_first_and_limited(store: Arc<dyn Store>) ->
     Ok(())
 }
 
-pub(super) async fn consent_is_remembered_when_wanted_and_united(store: Arc<dyn Store>) -> Checked {
+pub(super) async fn consent_is_remembered_when_wanted(store: Arc<dyn Store>) -> Checked {
     assert_eq!(store.consent("alice", "shop").await?, Consent::default());
     begin(&*store, [grant(1)]).await?;
     assert_eq!(store.consent("alice", "shop").await?, Consent::default(), "not wanted");
     let second = Grant { scope: scope("openid email"), ..grant(2) };
-    let third = Grant {
-        scope: scope("openid phone"),
-        audience: vec!["https://other.example".into(), "https://api.example".into()],
-        ..grant(3)
-    };
-    for grant in [second, third] {
-        store.begin_grant(NewGrant { grant, remember: true }).await?;
-    }
+    store.begin_grant(NewGrant { grant: second, remember: true }).await?;
     let consent = store.consent("alice", "shop").await?;
-    assert_eq!(consent.scope, scope("email openid phone"));
-    assert_eq!(consent.audience, ["https://api.example", "https://other.example"]);
+    assert_eq!(consent.scope, scope("email openid"));
+    assert_eq!(consent.audience, ["https://api.example"]);
     assert_eq!(store.consent("bob", "shop").await?, Consent::default());
     assert_eq!(store.consent("alice", "bank").await?, Consent::default());
+    Ok(())
+}
+
+pub(super) async fn consent_grows_only_by_what_was_agreed_to(store: Arc<dyn Store>) -> Checked {
+    let steps = [
+        ("read", "a", ("read", "a")),
+        ("write", "a", ("read write", "a")),
+        ("read", "a", ("read write", "a")),
+        ("read write", "b", ("read write", "a b")),
+        ("write", "b", ("read write", "a b")),
+        // At `c` nothing but deleting was allowed, and deleting nowhere else.
+        ("delete", "c", ("delete", "c")),
+        ("delete read", "a c", ("delete read", "a c")),
+        ("read", "b", ("read", "b")),
+    ];
+    for ((asked, at, (remembered, there)), number) in steps.into_iter().zip(1..) {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let grant = Grant { scope: scope(asked), audience: words(at), ..grant(number) };
+        store.begin_grant(NewGrant { grant, remember: true }).await?;
+        let expected = Consent { scope: scope(remembered), audience: words(there) };
+        assert_eq!(store.consent("alice", "shop").await?, expected, "{asked} at {at}");
+    }
     Ok(())
 }
 

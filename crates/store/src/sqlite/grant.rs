@@ -256,24 +256,22 @@ pub(super) fn consent(connection: &Connection, subject: &str, client_id: &str) -
     Ok(found.unwrap_or_default())
 }
 
-/// Adds what was agreed to now to what was agreed to before.
+/// Adds what was agreed to now to what was agreed to before, as far as the two add up.
 pub(super) fn remember_consent(connection: &Connection, grant: &Grant) -> Result<()> {
-    let mut known = consent(connection, &grant.subject, &grant.client_id)?;
-    let both = format!("{} {}", known.scope, grant.scope);
-    for resource in &grant.audience {
-        if !known.audience.contains(resource) {
-            known.audience.push(resource.clone());
-        }
-    }
-    // Too much to be read back gives way to what was agreed to now: the user is asked once more.
-    let scope = Scope::parse(&both).unwrap_or_else(|_| grant.scope.clone());
+    let new = Consent { scope: grant.scope.clone(), audience: grant.audience.clone() };
+    let known = consent(connection, &grant.subject, &grant.client_id)?.and(new);
     connection
         .prepare_cached(
             "INSERT INTO consent (subject, client_id, scope, audience) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (subject, client_id)
              DO UPDATE SET scope = excluded.scope, audience = excluded.audience",
         )?
-        .execute((&grant.subject, &grant.client_id, scope.to_string(), Json(&known.audience)))?;
+        .execute((
+            &grant.subject,
+            &grant.client_id,
+            known.scope.to_string(),
+            Json(&known.audience),
+        ))?;
     Ok(())
 }
 
