@@ -14,18 +14,18 @@ use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
 use countersign_protocol::token::Issuing;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Moment, Position, Store, StoreError};
-use countersign_verify::{DenySet, Revoked};
+use countersign_verify::{DenySet, Revoked, Verifier};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
-use crate::oauth::documents::Document;
 use crate::passwords::Passwords;
 use crate::process::{self, SystemRandom};
-use crate::sign_in::SignInThrottle;
-use crate::web::csrf::CsrfKey;
+use crate::sign_in_throttle::SignInThrottle;
+use crate::web::document::Document;
 use crate::web::oauth_error::ErrorAnswer;
+use crate::web::site::Site;
 
 /// The algorithms that this server signs with.
 pub(crate) const ALGORITHMS: &[Algorithm] =
@@ -44,7 +44,7 @@ pub(crate) struct App {
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) grant_tokens: GrantTokenKeys,
-    pub(crate) csrf_key: CsrfKey,
+    pub(crate) site: Site,
     pub(crate) keys: ArcSwap<ServingKeys>,
     pub(crate) denied: DenySet,
     pub(crate) passwords: Passwords,
@@ -70,6 +70,21 @@ impl std::fmt::Debug for App {
     }
 }
 
+/// What handlers get: the state, and the documents that never change.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared {
+    pub(crate) app: Arc<App>,
+    pub(crate) metadata: Document,
+    /// The verifier of the sample API, which belongs to what has to be ready in `dev`.
+    pub(crate) sample: Option<Arc<Verifier>>,
+}
+
+impl Shared {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { metadata: Document::metadata(&app.issuer), app, sample: None }
+    }
+}
+
 /// The parts that [`App::new`] puts together.
 pub(crate) struct Parts {
     pub(crate) issuer: String,
@@ -77,7 +92,7 @@ pub(crate) struct Parts {
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) grant_tokens: GrantTokenKeys,
-    pub(crate) csrf_key: CsrfKey,
+    pub(crate) site: Site,
     pub(crate) keys: ServingKeys,
     pub(crate) metrics: Metrics,
     pub(crate) sign_in_hint: Option<String>,
@@ -112,7 +127,7 @@ impl App {
             fast_forward_until: parts.fast_forward_until,
             trusted_proxies: parts.trusted_proxies,
             grant_tokens: parts.grant_tokens,
-            csrf_key: parts.csrf_key,
+            site: parts.site,
             keys: ArcSwap::from_pointee(parts.keys),
             denied: DenySet::new(),
             passwords: Passwords::new(),
@@ -130,16 +145,6 @@ impl App {
     /// The store.
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.store
-    }
-
-    /// Whether cookies can be `Secure`.
-    pub(crate) fn is_https(&self) -> bool {
-        self.issuer.starts_with("https://")
-    }
-
-    /// The origin of every page of this server: the issuer, which has no path.
-    pub(crate) fn origin(&self) -> &str {
-        self.issuer.trim_end_matches('/')
     }
 
     /// The present moment for a step of the store.

@@ -19,7 +19,7 @@ use crate::master_key::{self, MasterKeyError};
 use crate::metrics::Metrics;
 use crate::passwords;
 use crate::process::{self, SystemRandom};
-use crate::web::csrf::CsrfKey;
+use crate::web::site::Site;
 use crate::{jobs, listen};
 
 /// Why the server can't start. Each is one sentence that says what to do.
@@ -124,14 +124,14 @@ pub(crate) async fn assemble(
     let counted = Arc::clone(store);
     let help = "Transactions that the store has committed, each with one write to the disk";
     metrics.count_with("store_commits", help, move || counted.commits());
-    let csrf = csrf.first().map(|(_, secret)| CsrfKey::new(secret));
+    let site = csrf.first().map(|(_, secret)| Site::new(&config.issuer, secret));
     let app = App::new(Parts {
         issuer: config.issuer.clone(),
         lifetimes,
         fast_forward_until: config.fast_forward_until(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         grant_tokens: GrantTokenKeys::new(&grant_tokens).ok_or(StartError::WrongMasterKey)?,
-        csrf_key: csrf.ok_or(StartError::WrongMasterKey)?,
+        site: site.ok_or(StartError::WrongMasterKey)?,
         keys: ServingKeys::new(keyring),
         metrics,
         sign_in_hint,

@@ -15,10 +15,10 @@ use http_body_util::BodyExt as _;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::config::Config;
 use crate::process::{self, SystemRandom};
-use crate::router::{self, Shared};
+use crate::router;
 use crate::web::client_ip::Peer;
 use crate::web::csrf;
 use crate::{bootstrap, passwords};
@@ -42,19 +42,19 @@ protects = ["https://api.example"]
 "#;
 
 /// A server's state. Its folder goes with it.
-pub(crate) struct Site {
+pub(crate) struct Fixture {
     pub(crate) app: Arc<App>,
     folder: PathBuf,
     _stop: watch::Sender<bool>,
 }
 
-impl Drop for Site {
+impl Drop for Fixture {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-impl Site {
+impl Fixture {
     /// A server with the clients `web` and `api`, and with alice.
     pub(crate) async fn open() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -136,7 +136,7 @@ impl Site {
             .header(header::COOKIE, &cookie)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         let headers = request.headers_ref().unwrap();
-        let token = csrf::issue(&self.app, headers).token;
+        let token = csrf::issue(&self.app.site, headers).token;
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .append_pair("csrf", &token)

@@ -137,11 +137,11 @@ mod tests {
     use countersign_store::{GrantSelector, NewGrant};
 
     use super::*;
-    use crate::fixture::Site;
+    use crate::fixture::Fixture;
 
     #[tokio::test]
     async fn more_revocations_at_once_than_one_reading_takes_are_all_followed() {
-        let site = Site::open().await;
+        let site = Fixture::open().await;
         let app = &site.app;
         let denied = async |grant: &Grant| {
             let id = grant.id.to_string();

@@ -29,6 +29,7 @@ pub mod process;
 mod router;
 pub mod sample;
 mod sign_in;
+mod sign_in_throttle;
 mod web;
 
 use std::net::SocketAddr;
@@ -40,8 +41,8 @@ pub use bootstrap::{Opened, StartError, open};
 pub use listen::ListenError;
 pub use master_key::MasterKeyError;
 
+use app::Shared;
 use config::{Config, DeclaredUser};
-use router::Shared;
 
 /// A server that has bound its addresses and is about to answer.
 #[derive(Debug)]

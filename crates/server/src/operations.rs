@@ -4,8 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::DEFAULT_ALGORITHM;
-use crate::router::Shared;
+use crate::app::{DEFAULT_ALGORITHM, Shared};
 
 /// `GET /livez`: the process answers.
 pub(crate) async fn live() -> &'static str {

@@ -1,37 +1,18 @@
 //! Which path leads to which room.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use countersign_protocol::{ErrorCode, OAuthError};
-use countersign_verify::Verifier;
 
-use crate::app::App;
-use crate::oauth::documents::{self, Document};
-use crate::oauth::{authorize, introspect, revocations, revoke, token, userinfo};
+use crate::app::Shared;
+use crate::oauth::{authorize, documents, introspect, revocations, revoke, token, userinfo};
 use crate::pages::{account, consent, login, logout};
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::page::PageError;
 use crate::{assets, operations};
-
-/// What handlers get: the state, and the documents that never change.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared {
-    pub(crate) app: Arc<App>,
-    pub(crate) metadata: Document,
-    /// The verifier of the sample API, which belongs to what has to be ready in `dev`.
-    pub(crate) sample: Option<Arc<Verifier>>,
-}
-
-impl Shared {
-    pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { metadata: Document::metadata(&app.issuer), app, sample: None }
-    }
-}
 
 /// The routes of the authorization server, without a fallback, so that others can be added.
 pub(crate) fn routes() -> Router<Shared> {
@@ -68,7 +49,7 @@ pub(crate) fn operations() -> Router<Shared> {
 pub(crate) async fn not_found(State(shared): State<Shared>, method: Method) -> Response {
     if method == Method::GET {
         let message = "There is no page at this address.";
-        PageError::new(StatusCode::NOT_FOUND, "Page not found", message).show(&shared.app)
+        PageError::new(StatusCode::NOT_FOUND, "Page not found", message).show(&shared.app.site)
     } else {
         StatusCode::NOT_FOUND.into_response()
     }

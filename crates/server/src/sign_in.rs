@@ -1,40 +1,17 @@
 //! Signing people in: the password, its throttling, and the session that follows.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use countersign_protocol::account::{Account, canonical_username};
 use countersign_protocol::session::{Session, hash_secret};
-use countersign_protocol::throttle::Throttle;
 use countersign_store::StoreError;
 
 use crate::app::App;
 use crate::process::{self, SystemRandom};
-use crate::web::client_ip::throttle_key;
+use crate::sign_in_throttle::Keys;
 use crate::web::cookies::{self, Cookie};
-
-/// Failures that cost no time: for one account, and for one address, behind which may be many
-/// people.
-const FREE_TRIES_ACCOUNT: u32 = 5;
-const FREE_TRIES_ADDRESS: u32 = 20;
-
-/// The failures that are remembered.
-#[derive(Debug)]
-pub(crate) struct SignInThrottle {
-    accounts: Mutex<Throttle>,
-    addresses: Mutex<Throttle>,
-}
-
-impl Default for SignInThrottle {
-    fn default() -> Self {
-        Self {
-            accounts: Mutex::new(Throttle::new(FREE_TRIES_ACCOUNT)),
-            addresses: Mutex::new(Throttle::new(FREE_TRIES_ADDRESS)),
-        }
-    }
-}
 
 /// How an attempt went.
 #[derive(Debug)]
@@ -57,8 +34,8 @@ pub(crate) async fn attempt(
     address: IpAddr,
 ) -> Result<Attempt, StoreError> {
     let name = canonical_username(typed_name).unwrap_or_default();
-    let (account_key, address_key) = (format!("user {name}"), throttle_key(address));
-    if let Err(wait) = begin(&app.sign_in_throttle, &account_key, &address_key) {
+    let keys = Keys::new(&name, address);
+    if let Err(wait) = app.sign_in_throttle.begin(&keys, process::now()) {
         app.metrics.signed_in("throttled");
         return Ok(Attempt::Wait(wait));
     }
@@ -68,8 +45,7 @@ pub(crate) async fn attempt(
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let Ok(good) = app.passwords.verify(password, hash).await else {
         // Nothing was tried, so nothing failed.
-        lock(&app.sign_in_throttle.accounts).take_back(&account_key);
-        lock(&app.sign_in_throttle.addresses).take_back(&address_key);
+        app.sign_in_throttle.take_back(&keys);
         app.metrics.signed_in("busy");
         return Ok(Attempt::Busy);
     };
@@ -77,20 +53,9 @@ pub(crate) async fn attempt(
         app.metrics.signed_in("wrong");
         return Ok(Attempt::Wrong);
     };
-    lock(&app.sign_in_throttle.accounts).forgive(&account_key);
-    lock(&app.sign_in_throttle.addresses).take_back(&address_key);
+    app.sign_in_throttle.succeeded(&keys);
     app.metrics.signed_in("good");
     Ok(Attempt::Good(Box::new(account)))
-}
-
-fn begin(throttle: &SignInThrottle, account: &str, address: &str) -> Result<(), Duration> {
-    let now = process::now();
-    lock(&throttle.addresses).attempt(address, now)?;
-    lock(&throttle.accounts).attempt(account, now)
-}
-
-fn lock(throttle: &Mutex<Throttle>) -> std::sync::MutexGuard<'_, Throttle> {
-    throttle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Begins a session for an account, in place of the one that the browser had, and answers the
@@ -108,7 +73,7 @@ pub(crate) async fn begin_session(
     let now = process::now();
     let subject = account.subject.clone();
     let (session, secret) = Session::start(subject, agent.unwrap_or_default(), now, &SystemRandom);
-    match cookies::read(app, headers, Cookie::Session) {
+    match cookies::read(&app.site, headers, Cookie::Session) {
         Some(old) => app.store().replace_session(hash_secret(&old), session).await?,
         None => app.store().begin_session(session).await?,
     }
@@ -119,7 +84,7 @@ pub(crate) async fn begin_session(
         app.store().end_session(hash_secret(&secret)).await?;
         return Ok(None);
     }
-    Ok(Some(cookies::set(app, Cookie::Session, &secret)))
+    Ok(Some(cookies::set(&app.site, Cookie::Session, &secret)))
 }
 
 /// Who is signed in.
@@ -134,7 +99,7 @@ pub(crate) async fn current(
     app: &App,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, StoreError> {
-    let Some(secret) = cookies::read(app, headers, Cookie::Session) else { return Ok(None) };
+    let Some(secret) = cookies::read(&app.site, headers, Cookie::Session) else { return Ok(None) };
     let now = process::now();
     let found = app.store().session(hash_secret(&secret)).await?;
     let Some(session) = found.filter(|session| session.is_live(&app.lifetimes, now)) else {
@@ -151,8 +116,9 @@ pub(crate) async fn current(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{PASSWORD, Site};
+    use crate::fixture::{Fixture, PASSWORD};
     use crate::passwords;
+    use crate::sign_in_throttle::FREE_TRIES_ADDRESS;
 
     fn cookie_of(secret: &HeaderValue) -> HeaderMap {
         let pair = secret.to_str().unwrap().split(';').next().unwrap();
@@ -161,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_that_was_changed_while_it_was_checked_opens_nothing() {
-        let site = Site::open().await;
+        let site = Fixture::open().await;
         let address = IpAddr::from([127, 0, 0, 1]);
         let attempt = attempt(&site.app, "alice", PASSWORD.to_owned(), address).await.unwrap();
         let Attempt::Good(account) = attempt else { panic!("{attempt:?}") };
@@ -181,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn signing_in_again_renews_the_secret_and_keeps_the_name() {
-        let site = Site::open().await;
+        let site = Fixture::open().await;
         let (app, alice) = (&site.app, site.alice().await);
         let begin = async |account: &Account, headers: &HeaderMap| {
             let cookie = begin_session(app, account, headers).await.unwrap().unwrap();
@@ -202,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_attempt_that_was_turned_away_does_not_count_as_failed() {
-        let site = Site::open().await;
+        let site = Fixture::open().await;
         let address = IpAddr::from([127, 0, 0, 1]);
         let full = site.app.passwords.fill_up();
         for _ in 0..=FREE_TRIES_ADDRESS {

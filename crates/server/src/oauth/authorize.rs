@@ -15,12 +15,12 @@ use countersign_protocol::wire::params::Params;
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::{NewGrant, StoreError};
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::process::{self, SystemRandom};
-use crate::router::Shared;
 use crate::sign_in::{self, SignedIn};
 use crate::web::form;
 use crate::web::page::{PageError, see_other};
+use crate::web::site::Site;
 
 /// Sends the browser on: to sign in, to agree, or back to the client with a code.
 pub(crate) async fn any(State(shared): State<Shared>, request: Request) -> Response {
@@ -34,16 +34,16 @@ pub(crate) async fn any(State(shared): State<Shared>, request: Request) -> Respo
     } else {
         match form::query(request.uri().query()) {
             Ok(query) => Bytes::copy_from_slice(query),
-            Err(error) => return invalid(&error).show(app),
+            Err(error) => return invalid(&error).show(&app.site),
         }
     };
     let (asked, params) = match Asked::read(app, &encoded).await {
         Ok(read) => read,
-        Err(answer) => return answer.show(app),
+        Err(answer) => return answer.show(&app.site),
     };
     match asked.next_step(app, &params, &headers).await {
         Ok(response) => response,
-        Err(error) => PageError::from(error).show(app),
+        Err(error) => PageError::from(error).show(&app.site),
     }
 }
 
@@ -65,9 +65,9 @@ pub(crate) enum Unanswerable {
 }
 
 impl Unanswerable {
-    pub(crate) fn show(self, app: &App) -> Response {
+    pub(crate) fn show(self, site: &Site) -> Response {
         match self {
-            Self::Page(error) => error.show(app),
+            Self::Page(error) => error.show(site),
             Self::Client(url) => see_other(&url),
         }
     }

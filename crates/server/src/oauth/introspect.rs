@@ -8,9 +8,9 @@ use countersign_protocol::grant_token::Kind;
 use countersign_protocol::introspection::Introspection;
 use countersign_protocol::wire::token;
 
+use crate::app::Shared;
 use crate::app::{App, authorization};
 use crate::process;
-use crate::router::Shared;
 use crate::web::form::Form;
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
 

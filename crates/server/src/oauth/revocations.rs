@@ -20,11 +20,11 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::documents::Document;
+use crate::app::Shared;
 use crate::app::{App, authorization};
 use crate::listen::stopped;
 use crate::process;
-use crate::router::Shared;
+use crate::web::document::Document;
 use crate::web::oauth_error::ErrorAnswer;
 
 /// A heartbeat says that nothing was missed.
@@ -151,11 +151,11 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Client>, Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Site;
+    use crate::fixture::Fixture;
 
     #[tokio::test]
     async fn a_feed_ends_when_its_client_is_closed() {
-        let site = Site::open().await;
+        let site = Fixture::open().await;
         let app = Arc::clone(&site.app);
         let client = app.client("api").await.unwrap().unwrap();
         let (frames, mut read) = mpsc::channel(FRAMES_WAITING);

@@ -11,9 +11,9 @@ use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::GrantSelector;
 use countersign_verify::Revoked;
 
+use crate::app::Shared;
 use crate::app::{App, authorization};
 use crate::process;
-use crate::router::Shared;
 use crate::web::form::Form;
 use crate::web::headers::{allow_any_origin, no_store};
 use crate::web::oauth_error::ErrorAnswer;
@@ -73,11 +73,11 @@ mod tests {
 
     use super::*;
     use crate::app::DEFAULT_ALGORITHM;
-    use crate::fixture::Site;
+    use crate::fixture::Fixture;
 
     #[tokio::test]
     async fn a_token_that_has_just_expired_here_may_live_elsewhere_and_is_revoked() {
-        let site = Site::open().await;
+        let site = Fixture::open().await;
         let app = &*site.app;
         let web = app.client("web").await.unwrap().unwrap();
         let key = app.signing_key(DEFAULT_ALGORITHM).await.unwrap();

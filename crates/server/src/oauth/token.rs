@@ -17,9 +17,9 @@ use countersign_protocol::wire::token::{self, GrantRequest, TokenAnswer, TokenRe
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{CodeOutcome, Moment, RotationOutcome, RotationRequest};
 
+use crate::app::Shared;
 use crate::app::{App, DEFAULT_ALGORITHM, authorization};
 use crate::process;
-use crate::router::Shared;
 use crate::web::form::Form;
 use crate::web::headers::allow_any_origin;
 use crate::web::oauth_error::{ErrorAnswer, json_answer};

@@ -8,9 +8,9 @@ use countersign_protocol::scope::Scope;
 use countersign_protocol::{ErrorCode, OAuthError};
 use serde_json::json;
 
+use crate::app::Shared;
 use crate::app::authorization;
 use crate::process;
-use crate::router::Shared;
 use crate::web::form::Form;
 use crate::web::headers::allow_any_origin;
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
@@ -123,11 +123,11 @@ mod tests {
     use axum::body::Body;
 
     use super::*;
-    use crate::fixture::Site;
+    use crate::fixture::Fixture;
 
     #[tokio::test]
     async fn a_header_that_can_not_be_read_is_answered_in_the_words_of_rfc_6750() {
-        let site = Site::open().await;
+        let site = Fixture::open().await;
         let request = Request::get("/userinfo").header("authorization", &b"Bearer \xff"[..]);
         let answer = site.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);

@@ -11,9 +11,8 @@ use countersign_protocol::Timestamp;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_store::{GrantSelector, StoreError};
 
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::process;
-use crate::router::Shared;
 use crate::sign_in::{self, SignedIn};
 use crate::web::cookies::{self, Cookie};
 use crate::web::csrf;
@@ -41,7 +40,7 @@ pub(crate) async fn get(
         Ok(None) => Ok(see_other("/login?continue=%2Faccount")),
         Err(error) => Err(error),
     };
-    shown.unwrap_or_else(|error| PageError::from(error).show(app))
+    shown.unwrap_or_else(|error| PageError::from(error).show(&app.site))
 }
 
 /// `POST /account/grants/revoke`: ends one grant of the person who is signed in.
@@ -69,7 +68,7 @@ pub(crate) async fn revoke_grant(
     };
     match ended.await {
         Ok(()) => see_other("/account?done=revoked"),
-        Err(error) => PageError::from(error).show(app),
+        Err(error) => PageError::from(error).show(&app.site),
     }
 }
 
@@ -87,11 +86,11 @@ pub(crate) async fn sign_out_everywhere(
     match end_everything(app, &signed_in.account.subject).await {
         Ok(()) => {
             let mut response = see_other("/login");
-            let cookie = cookies::remove(app, Cookie::Session);
+            let cookie = cookies::remove(&app.site, Cookie::Session);
             response.headers_mut().append(header::SET_COOKIE, cookie);
             response
         }
-        Err(error) => PageError::from(error).show(app),
+        Err(error) => PageError::from(error).show(&app.site),
     }
 }
 
@@ -109,14 +108,14 @@ async fn checked(
     headers: &HeaderMap,
     form: Result<Form, ErrorAnswer>,
 ) -> Result<(SignedIn, Form), Box<Response>> {
-    let form = form.map_err(|_| PageError::forged().show(app))?;
-    if csrf::check(app, headers, form.0.get("csrf")).is_err() {
-        return Err(PageError::forged().show(app).into());
+    let form = form.map_err(|_| PageError::forged().show(&app.site))?;
+    if csrf::check(&app.site, headers, form.0.get("csrf")).is_err() {
+        return Err(PageError::forged().show(&app.site).into());
     }
     match sign_in::current(app, headers).await {
         Ok(Some(signed_in)) => Ok((signed_in, form)),
         Ok(None) => Err(see_other("/login?continue=%2Faccount").into()),
-        Err(error) => Err(PageError::from(error).show(app).into()),
+        Err(error) => Err(PageError::from(error).show(&app.site).into()),
     }
 }
 
@@ -145,7 +144,7 @@ async fn show(
         last_seen: ago(other.last_seen_at, now),
         device: device(&other.user_agent),
     });
-    let form = csrf::issue(app, headers);
+    let form = csrf::issue(&app.site, headers);
     let template = AccountPage {
         csrf: &form.token,
         username: &account.username,
@@ -154,7 +153,7 @@ async fn show(
         sessions: sessions.collect(),
         notice,
     };
-    Ok(page(app, StatusCode::OK, &template, None, Some(&form)))
+    Ok(page(&app.site, StatusCode::OK, &template, None, Some(&form)))
 }
 
 async fn grant_line(app: &App, grant: &Grant, now: Timestamp) -> Result<GrantLine, StoreError> {

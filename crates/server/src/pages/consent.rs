@@ -7,8 +7,8 @@ use axum::response::Response;
 use countersign_protocol::ErrorCode;
 use countersign_protocol::release::KNOWN_SCOPES;
 
+use crate::app::Shared;
 use crate::oauth::authorize::Asked;
-use crate::router::Shared;
 use crate::sign_in;
 use crate::web::form::{self, Form};
 use crate::web::oauth_error::ErrorAnswer;
@@ -25,14 +25,14 @@ pub(crate) async fn get(
     let query = form::query(query.as_deref()).unwrap_or_default();
     let (asked, params) = match Asked::read(app, query).await {
         Ok(read) => read,
-        Err(answer) => return answer.show(app),
+        Err(answer) => return answer.show(&app.site),
     };
     let signed_in = match sign_in::current(app, &headers).await {
         Ok(Some(signed_in)) => signed_in,
         Ok(None) => return see_other(&format!("/authorize?{}", params.to_query(&[]))),
-        Err(error) => return PageError::from(error).show(app),
+        Err(error) => return PageError::from(error).show(&app.site),
     };
-    let form = csrf::issue(app, &headers);
+    let form = csrf::issue(&app.site, &headers);
     let client = &asked.client;
     let form_target = web_headers::csp_source(asked.redirect_uri());
     let host = form_target.clone().unwrap_or_default();
@@ -47,7 +47,7 @@ pub(crate) async fn get(
         policy_uri: client.policy_uri.as_deref(),
         tos_uri: client.tos_uri.as_deref(),
     };
-    page(app, StatusCode::OK, &template, form_target.as_deref(), Some(&form))
+    page(&app.site, StatusCode::OK, &template, form_target.as_deref(), Some(&form))
 }
 
 /// Carries the answer out.
@@ -57,14 +57,14 @@ pub(crate) async fn post(
     form: Result<Form, ErrorAnswer>,
 ) -> Response {
     let app = &*shared.app;
-    let Ok(Form(fields)) = form else { return PageError::forged().show(app) };
-    if csrf::check(app, &headers, fields.get("csrf")).is_err() {
-        return PageError::forged().show(app);
+    let Ok(Form(fields)) = form else { return PageError::forged().show(&app.site) };
+    if csrf::check(&app.site, &headers, fields.get("csrf")).is_err() {
+        return PageError::forged().show(&app.site);
     }
     let request = fields.get("request").unwrap_or_default();
     let (asked, params) = match Asked::read(app, request.as_bytes()).await {
         Ok(read) => read,
-        Err(answer) => return answer.show(app),
+        Err(answer) => return answer.show(&app.site),
     };
     let answered = match (sign_in::current(app, &headers).await, fields.get("decision")) {
         (Ok(Some(signed_in)), Some("allow")) => asked.allow(app, &signed_in, true).await,
@@ -74,7 +74,7 @@ pub(crate) async fn post(
         (Ok(_), _) => Ok(see_other(&format!("/authorize?{}", params.to_query(&[])))),
         (Err(error), _) => Err(error),
     };
-    answered.unwrap_or_else(|error| PageError::from(error).show(app))
+    answered.unwrap_or_else(|error| PageError::from(error).show(&app.site))
 }
 
 /// Names what an application asks for; the answer goes to `POST /consent` as `decision=allow`

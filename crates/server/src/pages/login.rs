@@ -10,8 +10,7 @@ use axum::response::Response;
 use countersign_protocol::wire::params::Params;
 use countersign_store::StoreError;
 
-use crate::app::App;
-use crate::router::Shared;
+use crate::app::{App, Shared};
 use crate::sign_in::{self, Attempt};
 use crate::web::client_ip::{self, Peer};
 use crate::web::form::{self, Form};
@@ -38,13 +37,15 @@ pub(crate) async fn post(
     form: Result<Form, ErrorAnswer>,
 ) -> Response {
     let app = &shared.app;
-    let Ok(Form(params)) = form else { return PageError::forged().show(app) };
+    let Ok(Form(params)) = form else { return PageError::forged().show(&app.site) };
     let target = safe_target(params.get("continue"));
-    if csrf::check(app, &headers, params.get("csrf")).is_err() {
+    if csrf::check(&app.site, &headers, params.get("csrf")).is_err() {
         // Another tab may have signed in meanwhile: then the form is stale, and not needed.
         return match sign_in::current(app, &headers).await {
-            Ok(Some(_)) if csrf::is_same_origin(app, &headers) == Some(true) => see_other(&target),
-            _ => PageError::forged().show(app),
+            Ok(Some(_)) if csrf::is_same_origin(&app.site, &headers) == Some(true) => {
+                see_other(&target)
+            }
+            _ => PageError::forged().show(&app.site),
         };
     }
     let address = client_ip::find(peer, &headers, &app.trusted_proxies);
@@ -73,7 +74,7 @@ pub(crate) async fn post(
         Ok(Err((failure, status))) => {
             show(app, &headers, &target, username, Some(failure), status).await
         }
-        Err(error) => PageError::from(error).show(app),
+        Err(error) => PageError::from(error).show(&app.site),
     }
 }
 
@@ -92,7 +93,7 @@ async fn show(
     status: StatusCode,
 ) -> Response {
     let (client_name, form_target) = describe_target(app, target).await;
-    let form = csrf::issue(app, headers);
+    let form = csrf::issue(&app.site, headers);
     let retry_after_s = match &failure {
         Some(Failure::Wait(seconds)) => Some(*seconds),
         _ => None,
@@ -112,7 +113,7 @@ async fn show(
         retry_after_s,
         hint: app.sign_in_hint.as_deref(),
     };
-    let mut response = page(app, status, &template, form_target.as_deref(), Some(&form));
+    let mut response = page(&app.site, status, &template, form_target.as_deref(), Some(&form));
     if let Some(seconds) = retry_after_s {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

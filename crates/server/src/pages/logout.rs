@@ -12,9 +12,8 @@ use countersign_protocol::wire::params::Params;
 use countersign_store::StoreError;
 
 use super::account::end_everything;
-use crate::app::App;
+use crate::app::{App, Shared};
 use crate::process;
-use crate::router::Shared;
 use crate::sign_in::{self, SignedIn};
 use crate::web::cookies::{self, Cookie};
 use crate::web::csrf;
@@ -45,12 +44,13 @@ pub(crate) async fn post(
         Ok(form) => form,
         Err(error) => return error.into_response(),
     };
-    if fields.get("csrf").is_none() && csrf::is_same_origin(app, &headers) != Some(true) {
+    if fields.get("csrf").is_none() && csrf::is_same_origin(&app.site, &headers) != Some(true) {
         // A client on another site asks by POST: the person is asked, as with GET.
         return ask_or_carry_out(app, &headers, &fields).await;
     }
-    if fields.get("csrf").is_some() && csrf::check(app, &headers, fields.get("csrf")).is_err() {
-        return PageError::forged().show(app);
+    if fields.get("csrf").is_some() && csrf::check(&app.site, &headers, fields.get("csrf")).is_err()
+    {
+        return PageError::forged().show(&app.site);
     }
     // The page carries the client's request in a field; a script of our own origin sends it plain.
     let inner = fields.get("request").map(|query| Params::parse(query.as_bytes()));
@@ -68,7 +68,7 @@ pub(crate) async fn post(
             }
             response
         }
-        Err(error) => PageError::from(error).show(app),
+        Err(error) => PageError::from(error).show(&app.site),
     }
 }
 
@@ -82,7 +82,7 @@ async fn ask_or_carry_out(app: &Arc<App>, headers: &HeaderMap, params: &Params) 
             return sign_out(app, headers, &request).await;
         }
         let client = client_of(app, &request).await?;
-        let form = csrf::issue(app, headers);
+        let form = csrf::issue(&app.site, headers);
         let template = LogoutPage {
             csrf: &form.token,
             client_name: client.as_ref().and_then(|client| client.client_name.as_deref()),
@@ -90,9 +90,9 @@ async fn ask_or_carry_out(app: &Arc<App>, headers: &HeaderMap, params: &Params) 
         };
         let back = return_url(client.as_deref(), &request);
         let form_target = back.as_deref().and_then(web_headers::csp_source);
-        Ok(page(app, StatusCode::OK, &template, form_target.as_deref(), Some(&form)))
+        Ok(page(&app.site, StatusCode::OK, &template, form_target.as_deref(), Some(&form)))
     };
-    result.await.unwrap_or_else(|error: StoreError| PageError::from(error).show(app))
+    result.await.unwrap_or_else(|error: StoreError| PageError::from(error).show(&app.site))
 }
 
 /// Ends the session and what hangs on it, and leads back to the client if that is registered.
@@ -118,10 +118,10 @@ async fn sign_out(
         Some(url) => see_other(&url),
         None => {
             let client_name = client.as_ref().and_then(|client| client.client_name.as_deref());
-            page(app, StatusCode::OK, &SignedOutPage { client_name }, None, None)
+            page(&app.site, StatusCode::OK, &SignedOutPage { client_name }, None, None)
         }
     };
-    let cookie = cookies::remove(app, Cookie::Session);
+    let cookie = cookies::remove(&app.site, Cookie::Session);
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
 }

@@ -13,8 +13,9 @@ use countersign_protocol::client::Client;
 use countersign_verify::Verifier;
 use tokio::sync::watch;
 
+use crate::app::Shared;
 use crate::config::{Config, DeclaredUser};
-use crate::router::{self, Shared};
+use crate::router;
 use crate::{Server, StartError, bootstrap, listen};
 
 pub use fixtures::{

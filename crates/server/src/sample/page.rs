@@ -6,8 +6,8 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use crate::app::Shared;
 use crate::assets::serve;
-use crate::router::Shared;
 use crate::web::headers::{page_policy, protect_page};
 
 /// The page and its files.
@@ -30,6 +30,6 @@ async fn index(State(shared): State<Shared>) -> Response {
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     headers.insert(header::CONTENT_TYPE, kind);
     let policy = format!("{}; script-src 'self'; connect-src 'self'", page_policy(None));
-    protect_page(headers, &policy, shared.app.is_https());
+    protect_page(headers, &policy, shared.app.site.is_https());
     response
 }

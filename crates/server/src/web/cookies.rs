@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use crate::app::App;
+use super::site::Site;
 
 /// Which cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub(crate) enum Cookie {
 }
 
 impl Cookie {
-    fn name(self, app: &App) -> &'static str {
-        match (self, app.is_https()) {
+    fn name(self, site: &Site) -> &'static str {
+        match (self, site.is_https()) {
             (Self::Session, true) => "__Host-countersign",
             (Self::Visit, true) => "__Host-countersign-visit",
             (Self::Session, false) => "countersign",
@@ -28,8 +28,8 @@ impl Cookie {
 }
 
 /// The value of a cookie. Of several with one name none is taken: one of them was planted.
-pub(crate) fn read(app: &App, headers: &HeaderMap, cookie: Cookie) -> Option<String> {
-    let name = cookie.name(app);
+pub(crate) fn read(site: &Site, headers: &HeaderMap, cookie: Cookie) -> Option<String> {
+    let name = cookie.name(site);
     let mut values = headers
         .get_all(header::COOKIE)
         .iter()
@@ -44,18 +44,18 @@ pub(crate) fn read(app: &App, headers: &HeaderMap, cookie: Cookie) -> Option<Str
 }
 
 /// The `Set-Cookie` header that sets a cookie for as long as the browser runs.
-pub(crate) fn set(app: &App, cookie: Cookie, value: &str) -> HeaderValue {
-    build(app, cookie, value, "")
+pub(crate) fn set(site: &Site, cookie: Cookie, value: &str) -> HeaderValue {
+    build(site, cookie, value, "")
 }
 
 /// The `Set-Cookie` header that removes a cookie.
-pub(crate) fn remove(app: &App, cookie: Cookie) -> HeaderValue {
-    build(app, cookie, "", "; Max-Age=0")
+pub(crate) fn remove(site: &Site, cookie: Cookie) -> HeaderValue {
+    build(site, cookie, "", "; Max-Age=0")
 }
 
-fn build(app: &App, cookie: Cookie, value: &str, end: &str) -> HeaderValue {
-    let secure = if app.is_https() { "; Secure" } else { "" };
-    let name = cookie.name(app);
+fn build(site: &Site, cookie: Cookie, value: &str, end: &str) -> HeaderValue {
+    let secure = if site.is_https() { "; Secure" } else { "" };
+    let name = cookie.name(site);
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{end}");
     HeaderValue::try_from(text).expect("cookie values are base64url")
 }

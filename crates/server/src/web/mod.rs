@@ -3,7 +3,9 @@
 pub(crate) mod client_ip;
 pub(crate) mod cookies;
 pub(crate) mod csrf;
+pub(crate) mod document;
 pub(crate) mod form;
 pub(crate) mod headers;
 pub(crate) mod oauth_error;
 pub(crate) mod page;
+pub(crate) mod site;

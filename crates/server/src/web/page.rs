@@ -9,13 +9,13 @@ use countersign_store::StoreError;
 use super::cookies::{self, Cookie};
 use super::csrf::FormToken;
 use super::headers;
-use crate::app::App;
+use super::site::Site;
 use crate::pages::error::ErrorPage;
 use crate::process::SystemRandom;
 
 /// A page, with the headers that protect it, and the visit cookie if its form needs one.
 pub(crate) fn page(
-    app: &App,
+    site: &Site,
     status: StatusCode,
     template: &impl Template,
     form_target: Option<&str>,
@@ -26,9 +26,9 @@ pub(crate) fn page(
     let kind = HeaderValue::from_static("text/html; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     let policy = headers::page_policy(form_target);
-    headers::protect_page(response.headers_mut(), &policy, app.is_https());
+    headers::protect_page(response.headers_mut(), &policy, site.is_https());
     if let Some(visit) = form.and_then(|form| form.new_visit.as_deref()) {
-        let cookie = cookies::set(app, Cookie::Visit, visit);
+        let cookie = cookies::set(site, Cookie::Visit, visit);
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
@@ -57,7 +57,7 @@ impl PageError {
         )
     }
 
-    pub(crate) fn show(self, app: &App) -> Response {
+    pub(crate) fn show(self, site: &Site) -> Response {
         let reference = random::identifier(&SystemRandom);
         tracing::info!(
             reference,
@@ -68,7 +68,7 @@ impl PageError {
         let status = self.status.as_u16();
         let (title, message) = (self.title, &self.message);
         page(
-            app,
+            site,
             self.status,
             &ErrorPage { title, message, reference: &reference, status },
             None,

@@ -2,10 +2,10 @@ use countersign_jose::{IdToken, jwt};
 
 use super::*;
 use crate::app::DEFAULT_ALGORITHM;
-use crate::fixture::{PASSWORD, Site, body, location, session_of};
+use crate::fixture::{Fixture, PASSWORD, body, location, session_of};
 
 /// Signs alice in and gives the session's secret and where she is led to.
-async fn sign_in(site: &Site, session: &str, target: &str) -> (String, String) {
+async fn sign_in(site: &Fixture, session: &str, target: &str) -> (String, String) {
     let form = [("username", "alice"), ("password", PASSWORD), ("continue", target)];
     let answer = site.submit("/login", session, &form).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", body(answer).await);
@@ -21,7 +21,7 @@ fn continued(login: &str) -> String {
 
 #[tokio::test]
 async fn a_max_age_of_nothing_asks_for_the_password_once() {
-    let site = Site::open().await;
+    let site = Fixture::open().await;
     let (session, _) = sign_in(&site, "a visit", "").await;
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let asked = site.get(&site.authorize(&[("max_age", "0")]), Some(&session)).await;
@@ -35,7 +35,7 @@ async fn a_max_age_of_nothing_asks_for_the_password_once() {
 
 #[tokio::test]
 async fn a_sign_in_that_ends_meanwhile_gets_no_code() {
-    let site = Site::open().await;
+    let site = Fixture::open().await;
     let app = &*site.app;
     let (secret, _) = sign_in(&site, "a visit", "").await;
     let request = site.authorize(&[]);
@@ -56,7 +56,7 @@ async fn a_sign_in_that_ends_meanwhile_gets_no_code() {
 
 #[tokio::test]
 async fn a_hint_at_another_person_gets_no_answer_about_this_one() {
-    let site = Site::open().await;
+    let site = Fixture::open().await;
     let app = &*site.app;
     let (secret, _) = sign_in(&site, "a visit", "").await;
     let key = app.signing_key(DEFAULT_ALGORITHM).await.unwrap();
