@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_server::config::Config;
@@ -52,7 +53,7 @@ pub(crate) fn with(
             let lifetimes = config.lifetimes();
             (config.data_dir, lifetimes, config.secrets.master_key)
         }
-        None => (arguments.data_dir.clone(), Lifetimes::default(), None),
+        None => (arguments.data_dir.clone(), unknown_lifetimes(), None),
     };
     // A command must not make a new store where there is none.
     if !data_dir.join("countersign.db").exists() {
@@ -65,6 +66,12 @@ pub(crate) fn with(
     let opened = open(&data_dir, master_key.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(command(Session { opened, lifetimes }))
+}
+
+/// Without the server's configuration the longest access tokens that one can have are assumed:
+/// a revocation that is kept too long costs a little memory, one forgotten too early is lost.
+fn unknown_lifetimes() -> Lifetimes {
+    Lifetimes { access_token: Duration::from_secs(86_400), ..Lifetimes::default() }
 }
 
 /// Asks before something that can't be taken back, unless `--yes` was given.

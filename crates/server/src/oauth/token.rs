@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use countersign_jose::{AccessToken, IdToken, jwt};
+use countersign_jose::{AccessToken, Algorithm, IdToken, jwt};
 use countersign_protocol::authorization_code;
 use countersign_protocol::client::{Client, GrantType};
 use countersign_protocol::grant::{Grant, Sender};
@@ -67,6 +67,8 @@ async fn redeem_code(
 ) -> Result<TokenAnswer, ErrorAnswer> {
     require(client, GrantType::AuthorizationCode)?;
     let (id, _) = app.grant_tokens.open(Kind::Code, code).map_err(|error| junk(app, error))?;
+    // A code is spent once, so first make sure that its tokens can be signed.
+    app.signing_key(id_token_algorithm(client)).await?;
     let now = process::now();
     let lifetimes = app.lifetimes.clone();
     let resources = presented.resources.clone();
@@ -190,7 +192,7 @@ async fn issue(
     let key = app.signing_key(DEFAULT_ALGORITHM).await?;
     let access_token = jwt::sign(&key, AccessToken::TYPE, &claims).map_err(|e| unsigned(&e))?;
     let id_token = if scope.contains("openid") {
-        let algorithm = client.id_token_signed_response_alg.unwrap_or(DEFAULT_ALGORITHM);
+        let algorithm = id_token_algorithm(client);
         let key = app.signing_key(algorithm).await?;
         let claims = issuing.id_token(grant, nonce, algorithm, &access_token);
         Some(jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?)
@@ -210,6 +212,10 @@ async fn issue(
         id_token,
         scope: (!scope.is_empty()).then(|| scope.to_string()),
     })
+}
+
+fn id_token_algorithm(client: &Client) -> Algorithm {
+    client.id_token_signed_response_alg.unwrap_or(DEFAULT_ALGORITHM)
 }
 
 /// The resources of this access token: those that were named, or all of the grant's. The rule
