@@ -23,7 +23,10 @@ pub enum MasterKeyError {
         path: PathBuf,
     },
     /// The text is not a key.
-    #[error("the master key in {origin} is not 32 bytes in base64url")]
+    #[error(
+        "the master key in {origin} is not 32 bytes in base64url: put the right key back from its \
+         backup (nothing was changed)"
+    )]
     Malformed {
         /// Where it was read.
         origin: String,
