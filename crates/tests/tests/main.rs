@@ -2,6 +2,7 @@
 
 mod crash;
 mod hostile;
+mod operator;
 mod races;
 mod shutdown;
 mod startup;

@@ -48,15 +48,21 @@ pub(crate) struct Verify {
 
 /// The token is not valid.
 const INVALID: u8 = 1;
+/// The question can't be asked like this.
+const USAGE: u8 = 2;
 /// The keys could not be fetched.
 const NOT_FETCHED: u8 = 3;
-const FETCH_PATIENCE: Duration = Duration::from_secs(10);
+const FETCH_PATIENCE: Duration = Duration::from_secs(5);
 const ALGORITHMS: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
 
 pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Decode { token, json } => decode(&read_token(token)?, json),
-        Command::Verify(arguments) => verify(arguments),
+        // Exit code 1 is for a token that is not valid, so nothing else may end with it.
+        Command::Verify(arguments) => Ok(verify(arguments).unwrap_or_else(|failure| {
+            eprintln!("countersign: {failure}");
+            ExitCode::from(USAGE)
+        })),
     }
 }
 
@@ -89,7 +95,9 @@ fn decode(token: &str, json: bool) -> Result<ExitCode, Failure> {
 
 fn verify(arguments: Verify) -> Result<ExitCode, Failure> {
     let Verify { token, issuer, audience, jwks, json } = arguments;
-    let token = read_token(token)?;
+    let Ok(token) = read_token(token) else {
+        return report(Err(("malformed", "there is no token in what was given".to_owned())), json);
+    };
     let outcome = match jwks {
         Some(path) => {
             let text = std::fs::read(&path);
