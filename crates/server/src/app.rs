@@ -6,12 +6,13 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, header};
 use countersign_jose::{AccessToken, Algorithm, IdToken, Policy, SigningKey};
-use countersign_protocol::client::{self, Client, Credentials};
+use countersign_protocol::client::{self, Client};
 use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token::GrantTokenKeys;
 use countersign_protocol::keyring::Keyring;
 use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
 use countersign_protocol::token::Issuing;
+use countersign_protocol::wire::{self, params::Params};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Moment, Position, Store, StoreError};
 use countersign_verify::{DenySet, Revoked, Verifier};
@@ -173,14 +174,17 @@ impl App {
         Ok(Some(client))
     }
 
-    /// The client that a request comes from, once it has proved it.
+    /// The client that a request comes from, once it has proved it, by the `Authorization` header
+    /// or the form (RFC 6749 §2.3).
     pub(crate) async fn authenticate(
         &self,
-        credentials: &Credentials,
+        headers: &HeaderMap,
+        form: &Params,
     ) -> Result<Arc<Client>, ErrorAnswer> {
+        let credentials = wire::token::credentials(authorization(headers)?, form)?;
         let client = self.client(credentials.client_id()).await?;
         let client = client.ok_or_else(client::unauthenticated)?;
-        client.authenticate(credentials)?;
+        client.authenticate(&credentials)?;
         Ok(client)
     }
 

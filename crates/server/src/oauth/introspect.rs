@@ -6,10 +6,8 @@ use axum::response::Response;
 use countersign_protocol::client::{Client, unauthenticated};
 use countersign_protocol::grant_token::Kind;
 use countersign_protocol::introspection::Introspection;
-use countersign_protocol::wire::token;
 
-use crate::app::Shared;
-use crate::app::{App, authorization};
+use crate::app::{App, Shared};
 use crate::process;
 use crate::web::form::Form;
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
@@ -21,8 +19,7 @@ pub(crate) async fn post(
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let credentials = token::credentials(authorization(&headers)?, &params)?;
-    let caller = app.authenticate(&credentials).await?;
+    let caller = app.authenticate(&headers, &params).await?;
     if !caller.is_confidential() {
         return Err(unauthenticated().into());
     }

@@ -11,17 +11,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use countersign_protocol::client::{Client, unauthenticated};
+use countersign_protocol::client::Client;
 use countersign_protocol::wire::params::Params;
-use countersign_protocol::wire::token;
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::StoreError;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::app::Shared;
-use crate::app::{App, authorization};
+use crate::app::{App, Shared};
 use crate::listen::stopped;
 use crate::process;
 use crate::web::document::Document;
@@ -137,9 +135,7 @@ async fn follow(
 
 /// Only the API of some resource may follow.
 async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Arc<Client>, ErrorAnswer> {
-    let header = authorization(headers)?.ok_or_else(unauthenticated)?;
-    let credentials = token::credentials(Some(header), &Params::default())?;
-    let client = app.authenticate(&credentials).await?;
+    let client = app.authenticate(headers, &Params::default()).await?;
     if client.protects.is_empty() {
         let why = "the client protects no resource";
         let error = OAuthError::new(ErrorCode::UnauthorizedClient, why);

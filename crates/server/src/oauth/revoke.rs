@@ -6,13 +6,11 @@ use axum::response::{IntoResponse, Response};
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::EndReason;
 use countersign_protocol::grant_token::Kind;
-use countersign_protocol::wire::token;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::GrantSelector;
 use countersign_verify::Revoked;
 
-use crate::app::Shared;
-use crate::app::{App, authorization};
+use crate::app::{App, Shared};
 use crate::process;
 use crate::web::form::Form;
 use crate::web::headers::{allow_any_origin, no_store};
@@ -26,8 +24,7 @@ pub(crate) async fn post(
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let credentials = token::credentials(authorization(&headers)?, &params)?;
-    let client = app.authenticate(&credentials).await?;
+    let client = app.authenticate(&headers, &params).await?;
     let presented = params.require("token")?;
     if let Ok((id, _)) = app.grant_tokens.open(Kind::Refresh, presented) {
         let owner = app.store().grant(id).await?.map(|grant| grant.client_id);

@@ -13,12 +13,11 @@ use countersign_protocol::grant_token::{Kind, NotOurs};
 use countersign_protocol::refresh_family::{self, Refusal};
 use countersign_protocol::release;
 use countersign_protocol::scope::Scope;
-use countersign_protocol::wire::token::{self, GrantRequest, TokenAnswer, TokenRequest};
+use countersign_protocol::wire::token::{GrantRequest, TokenAnswer, TokenRequest};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{CodeOutcome, Moment, RotationOutcome, RotationRequest};
 
-use crate::app::Shared;
-use crate::app::{App, DEFAULT_ALGORITHM, authorization};
+use crate::app::{App, DEFAULT_ALGORITHM, Shared};
 use crate::process;
 use crate::web::form::Form;
 use crate::web::headers::allow_any_origin;
@@ -31,8 +30,7 @@ pub(crate) async fn post(
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let credentials = token::credentials(authorization(&headers)?, &params)?;
-    let client = app.authenticate(&credentials).await?;
+    let client = app.authenticate(&headers, &params).await?;
     let request = TokenRequest::parse(&params)?;
     let TokenRequest { grant, scope, resources } = request;
     let answer = match grant {

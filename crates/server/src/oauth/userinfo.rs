@@ -8,8 +8,7 @@ use countersign_protocol::scope::Scope;
 use countersign_protocol::{ErrorCode, OAuthError};
 use serde_json::json;
 
-use crate::app::Shared;
-use crate::app::authorization;
+use crate::app::{Shared, authorization};
 use crate::process;
 use crate::web::form::Form;
 use crate::web::headers::allow_any_origin;
