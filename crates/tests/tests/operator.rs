@@ -50,6 +50,26 @@ fn a_grant_that_is_revoked_by_command_is_refused_by_the_api() {
 }
 
 #[test]
+fn a_reuse_is_there_to_be_read_up() {
+    let site = Site::new();
+    let server = site.start();
+    let first = DEMO_SPA.log_in(&server, &mut Browser::new(server.address()), "alice");
+    let second = Tokens::of(&server.send(&DEMO_SPA.refresh(&first.refresh)));
+    let third = Tokens::of(&server.send(&DEMO_SPA.refresh(&second.refresh)));
+    let reused = server.send(&DEMO_SPA.refresh(&first.refresh));
+    assert_eq!(reused.error().as_deref(), Some("invalid_grant"));
+    until_refused(&server, &third.access);
+    let incidents = operate(&server, &["grant", "incidents"], "");
+    let [incident] = incidents.as_array().expect("a list").as_slice() else {
+        panic!("{incidents}")
+    };
+    assert_eq!(
+        (&incident["event"], &incident["client_id"]),
+        (&"refresh_reuse".into(), &"demo-spa".into())
+    );
+}
+
+#[test]
 fn a_changed_password_ends_everything_of_one_person_only() {
     let site = Site::new();
     let server = site.start();

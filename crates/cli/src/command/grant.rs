@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use countersign_protocol::Timestamp;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_server::process;
-use countersign_store::GrantSelector;
+use countersign_store::{AuditEntry, GrantSelector};
 use serde_json::{Value, json};
 
 use super::store::{self, confirm};
@@ -27,6 +28,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         store: store::Arguments,
     },
+    /// What looked like theft: refresh tokens and codes that were used again
+    Incidents(store::Arguments),
     /// End a grant and every token of it, at every API, now
     Revoke {
         /// The grant id
@@ -54,6 +57,9 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             let grant = grant.ok_or_else(|| format!("there is no grant {id}"))?;
             output::print_json(&describe(&grant))?;
             Ok(ExitCode::SUCCESS)
+        }),
+        Command::Incidents(store) => store::with(&store, async |session| {
+            incidents(&session.store().audit(SHOWN_MAX).await?, store.json)
         }),
         Command::Revoke { id, yes, store } => {
             if !confirm(&format!("Revoke the grant {id}?"), yes)? {
@@ -94,6 +100,29 @@ fn describe(grant: &Grant) -> Value {
         "ended_at": grant.ended.map(|(at, _)| at.as_secs()),
         "ended_reason": grant.ended.map(|(_, reason)| reason.as_str()),
     })
+}
+
+fn incidents(entries: &[AuditEntry], json: bool) -> Result<ExitCode, Failure> {
+    if json {
+        output::print_json(&entries)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now = process::now();
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            vec![
+                output::time(Timestamp::from_millis(entry.at_ms), now),
+                entry.event.clone(),
+                entry.grant_id.clone(),
+                plain(&entry.client_id),
+                plain(&entry.subject),
+            ]
+        })
+        .collect();
+    let head = ["WHEN", "WHAT", "GRANT", "CLIENT", "SUBJECT"];
+    output::print(&output::table(&head, &rows));
+    Ok(ExitCode::SUCCESS)
 }
 
 fn list(grants: &[Grant], json: bool) -> Result<ExitCode, Failure> {
