@@ -112,8 +112,8 @@ async function callApi(page, status) {
 
 async function shows(page, status) {
   await page.waitForFunction((text) => {
-    return document.querySelector("#api-result").textContent.includes(text);
-  }, String(status));
+    return document.querySelector("#api-status").textContent.endsWith(text);
+  }, `: ${status}`);
   return page.textContent("#api-result");
 }
 

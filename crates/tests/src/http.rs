@@ -181,8 +181,10 @@ impl Connection {
     /// When the connection breaks first: `UnexpectedEof` with the message of [`CUT`] where part
     /// of the answer had come, other kinds or messages where nothing had.
     pub fn send(&mut self, request: &Request) -> io::Result<Answer> {
-        self.write(&request.to_bytes(self.address))?;
-        self.read(request.method == "HEAD")
+        // A server may refuse before it has read everything: its answer is what counts.
+        let written = self.write(&request.to_bytes(self.address));
+        let answer = self.read(request.method == "HEAD");
+        if answer.is_err() { written.and(answer) } else { answer }
     }
 
     /// Sends these bytes as they are.

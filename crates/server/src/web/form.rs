@@ -7,12 +7,14 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use countersign_protocol::wire::params::Params;
 use countersign_protocol::{ErrorCode, OAuthError};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 
 use super::oauth_error::ErrorAnswer;
 
 /// The longest body that is read, in bytes.
 const BODY_MAX_BYTES: usize = 64 * 1_024;
+/// How much of a longer body is read and dropped before it is refused, in bytes.
+const DROPPED_MAX_BYTES: usize = 4 * 1_024 * 1_024;
 /// A body that has not come whole by then is not waited for: an open connection costs the sender
 /// next to nothing.
 const BODY_PATIENCE: Duration = Duration::from_secs(20);
@@ -69,17 +71,30 @@ pub(crate) fn page_query(text: Option<&str>) -> Params {
 }
 
 async fn read_body(body: Body, patience: Duration) -> Result<bytes::Bytes, ErrorAnswer> {
-    let whole = Limited::new(body, BODY_MAX_BYTES).collect();
-    let (why, status) = match tokio::time::timeout(patience, whole).await {
-        Ok(Ok(collected)) => return Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            ("the body is longer than 64 KiB", StatusCode::PAYLOAD_TOO_LARGE)
-        }
+    let (why, status) = match tokio::time::timeout(patience, collect(body)).await {
+        Ok(Ok(Some(whole))) => return Ok(whole),
+        Ok(Ok(None)) => ("the body is longer than 64 KiB", StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => ("the body broke off", StatusCode::BAD_REQUEST),
         Err(_) => ("the body took too long to come", StatusCode::REQUEST_TIMEOUT),
     };
     let error = OAuthError::new(ErrorCode::InvalidRequest, why);
     Err(ErrorAnswer::with_status(error, status))
+}
+
+/// The whole body, or `None` if it is too long. What is too long is read on for a while and
+/// dropped: a client that is cut off while it writes may never see the answer.
+async fn collect(mut body: Body) -> Result<Option<bytes::Bytes>, axum::Error> {
+    let (mut kept, mut seen) = (bytes::BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        seen += data.len();
+        if seen <= BODY_MAX_BYTES {
+            kept.extend_from_slice(&data);
+        } else if seen > DROPPED_MAX_BYTES {
+            break;
+        }
+    }
+    Ok((seen <= BODY_MAX_BYTES).then(|| kept.freeze()))
 }
 
 #[cfg(test)]
@@ -94,5 +109,15 @@ mod tests {
         assert_eq!(read.unwrap_err().into_response().status(), StatusCode::REQUEST_TIMEOUT);
         let whole = read_body(Body::from("a=1"), Duration::from_secs(10)).await;
         assert_eq!(whole.unwrap(), "a=1");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_long_is_refused_by_one_byte() {
+        let read = |length| read_body(Body::from(vec![b'a'; length]), BODY_PATIENCE);
+        assert_eq!(read(BODY_MAX_BYTES).await.unwrap().len(), BODY_MAX_BYTES);
+        for length in [BODY_MAX_BYTES + 1, DROPPED_MAX_BYTES + 1] {
+            let status = read(length).await.unwrap_err().into_response().status();
+            assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        }
     }
 }
