@@ -35,6 +35,22 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The items of an array.
+    pub(crate) fn as_array(&self) -> Option<&[Self]> {
+        match self {
+            Self::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The members of an object.
+    pub(crate) fn as_object(&self) -> Option<&Members<'a>> {
+        match self {
+            Self::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
     /// The same value as an owned `serde_json` value; a number too large for `f64` is refused.
     pub(crate) fn to_owned_value(&self) -> Result<serde_json::Value, Error> {
         use serde_json::Value as Owned;

@@ -29,6 +29,7 @@ mod alg;
 pub mod base64url;
 mod error;
 mod json;
+pub mod jwe;
 mod jwk;
 pub mod jws;
 pub mod jwt;

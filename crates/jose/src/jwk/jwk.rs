@@ -115,14 +115,13 @@ impl Usage {
         };
         let operations = match members.get("key_ops") {
             None => None,
-            Some(Value::Array(items)) => Some(
-                items
-                    .iter()
-                    .map(|item| item.as_text().map(str::to_owned))
-                    .collect::<Option<Vec<String>>>()
-                    .ok_or(Error::InvalidKey("key_ops is not an array of strings"))?,
-            ),
-            Some(_) => return Err(Error::InvalidKey("key_ops is not an array of strings")),
+            Some(value) => {
+                let texts = |items: &[Value<'_>]| {
+                    items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
+                };
+                let list: Option<Vec<String>> = value.as_array().and_then(texts);
+                Some(list.ok_or(Error::InvalidKey("key_ops is not an array of strings"))?)
+            }
         };
         Ok(Self { public_use, operations })
     }

@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::Jwk;
 use crate::{
@@ -19,10 +19,18 @@ const MAX_BYTES: usize = 256 * 1024;
 const MAX_KEYS: usize = 256;
 
 /// Public keys for publication: serializes as `{"keys":[…]}` (RFC 7517 section 5).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JwkSet {
     /// The keys, in the order in which they are shown.
     pub keys: Vec<Jwk>,
+}
+
+impl Serialize for JwkSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("keys", &self.keys)?;
+        map.end()
+    }
 }
 
 /// Verification keys of one issuer, found by `kid` and by nothing else.
@@ -57,7 +65,7 @@ impl KeySet {
             return Err(Error::TooLarge);
         }
         let members = json::parse_object(json)?;
-        let Some(Value::Array(items)) = members.get("keys") else {
+        let Some(items) = members.get("keys").and_then(Value::as_array) else {
             return Err(Error::InvalidKey("the set has no array of keys"));
         };
         if items.len() > MAX_KEYS {
@@ -110,15 +118,13 @@ impl KeySet {
 }
 
 fn read_key(item: &Value<'_>) -> Result<VerifyingKey, Error> {
-    match item {
-        Value::Object(members) => VerifyingKey::from_jwk(&Jwk::from_members(members)?),
-        _ => Err(Error::InvalidKey("a member of the set is not an object")),
-    }
+    let members = item.as_object();
+    let members = members.ok_or(Error::InvalidKey("a member of the set is not an object"))?;
+    VerifyingKey::from_jwk(&Jwk::from_members(members)?)
 }
 
 fn bounded_key_id(item: &Value<'_>) -> Option<String> {
-    let Value::Object(members) = item else { return None };
-    let id = members.get("kid")?.as_text()?;
+    let id = item.as_object()?.get("kid")?.as_text()?;
     header::is_key_id(id).then(|| id.to_owned())
 }
 

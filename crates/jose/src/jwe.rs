@@ -1,0 +1,5 @@
+//! JSON Web Encryption (RFC 7516).
+
+mod alg;
+
+pub use alg::{ContentEncryption, KeyManagement};
