@@ -13,6 +13,11 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD.decode_to_vec(text).map_err(|_| Error::Base64)
 }
 
+/// Decodes and appends to `out`.
+pub(crate) fn decode_onto(text: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    URL_SAFE_NO_PAD.decode_append(text, out).map_err(|_| Error::Base64)
+}
+
 /// Encodes without padding.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> String {

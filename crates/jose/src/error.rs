@@ -41,12 +41,16 @@ pub enum Error {
     Nonce,
     /// `exp` has passed.
     Expired,
+    /// `iat` lies further back than the policy's greatest age.
+    TooOld,
     /// `nbf` has not come yet.
     NotYetValid,
     /// `iat` lies in the future by more than the leeway.
     IssuedInFuture,
     /// A required claim is missing.
     MissingClaim(&'static str),
+    /// A claim that this kind of token must not have.
+    ForbiddenClaim(&'static str),
     /// A claim has the wrong type, is empty, too long or out of range.
     InvalidClaim(&'static str),
     /// The key is too weak to be used.
@@ -63,6 +67,8 @@ pub enum Error {
     DuplicateKeyId,
     /// A policy was built with an empty or unusable part.
     InvalidPolicy(&'static str),
+    /// The claims do not fit the type that the caller reads them into.
+    UnfitClaims,
     /// The claims could not be turned into a JSON object.
     Unserializable,
     /// The crypto library failed to make a key or a signature, or to draw random bytes.
@@ -124,6 +130,11 @@ impl Error {
             Self::IssuedInFuture => {
                 ("issued_in_future", "the token says that it was issued in the future")
             }
+            Self::ForbiddenClaim(_) => {
+                ("forbidden_claim", "this kind of token must not have a claim that it has")
+            }
+            Self::TooOld => ("too_old", "the token was issued too long ago"),
+            Self::UnfitClaims => ("unfit_claims", "the claims do not fit the caller's type"),
             Self::MissingClaim(_) => ("missing_claim", "a required claim is missing"),
             Self::InvalidClaim(_) => {
                 ("invalid_claim", "a claim has a wrong type, is empty, too long or out of range")
@@ -166,6 +177,7 @@ impl Error {
         match self {
             Self::InvalidHeader(detail)
             | Self::MissingClaim(detail)
+            | Self::ForbiddenClaim(detail)
             | Self::InvalidClaim(detail)
             | Self::WeakKey(detail)
             | Self::UnsupportedKey(detail)

@@ -2,9 +2,9 @@
 //!
 //! It refuses what readers disagree about: a member named twice at any depth, bad UTF-8, lone
 //! surrogates, anything after the value, and deep nesting. Strings without escapes are borrowed and
-//! numbers stay text, so no build feature of another crate can change what a number means. Time is
-//! linear in the input, with one sort for objects of many members; memory is a small multiple of
-//! it.
+//! numbers stay text, so no build feature of another crate can change what a number means. Nested
+//! values are checked at once and taken apart only when somebody asks for them. Time is linear in
+//! the input, with one sort for objects of many members; memory is a small multiple of it.
 
 use std::borrow::Cow;
 
@@ -23,8 +23,10 @@ pub(crate) enum Value<'a> {
     /// The number as written; its grammar is checked.
     Number(&'a str),
     Text(Cow<'a, str>),
-    Array(Vec<Self>),
-    Object(Members<'a>),
+    /// An array as written, brackets included; all of it is checked.
+    Array(&'a str),
+    /// An object as written, braces included; all of it is checked.
+    Object(&'a str),
 }
 
 impl<'a> Value<'a> {
@@ -35,18 +37,37 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The items of an array.
-    pub(crate) fn as_array(&self) -> Option<&[Self]> {
+    pub(crate) const fn as_bool(&self) -> Option<bool> {
         match self {
-            Self::Array(items) => Some(items),
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A number as written.
+    pub(crate) const fn as_number(&self) -> Option<&'a str> {
+        match self {
+            Self::Number(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of an array.
+    pub(crate) fn as_array(&self) -> Option<Vec<Self>> {
+        match self {
+            Self::Array(text) => {
+                let mut items = Vec::new();
+                Reader { text, at: 1 }.array(1, |item| items.push(item)).ok()?;
+                Some(items)
+            }
             _ => None,
         }
     }
 
     /// The members of an object.
-    pub(crate) fn as_object(&self) -> Option<&Members<'a>> {
+    pub(crate) fn as_object(&self) -> Option<Members<'a>> {
         match self {
-            Self::Object(members) => Some(members),
+            Self::Object(text) => Reader { text, at: 1 }.object(1).ok(),
             _ => None,
         }
     }
@@ -59,10 +80,11 @@ impl<'a> Value<'a> {
             Self::Bool(value) => Owned::Bool(*value),
             Self::Number(text) => Owned::Number(owned_number(text)?),
             Self::Text(text) => Owned::String(text.clone().into_owned()),
-            Self::Array(items) => {
+            Self::Array(_) => {
+                let items = self.as_array().unwrap_or_default();
                 Owned::Array(items.iter().map(Self::to_owned_value).collect::<Result<_, _>>()?)
             }
-            Self::Object(members) => Owned::Object(members.to_owned_map()?),
+            Self::Object(_) => Owned::Object(self.as_object().unwrap_or_default().to_owned_map()?),
         })
     }
 }
@@ -73,7 +95,16 @@ pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
 impl<'a> Members<'a> {
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.iter().find(|(member, _)| member == name).map(|(_, value)| value)
+        self.place(name).map(|place| &self.0[place].1)
+    }
+
+    /// Where the member of this name stands.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(member, _)| member == name)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -82,7 +113,7 @@ impl<'a> Members<'a> {
 
     /// Takes the member out; what is left keeps no particular order.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value<'a>> {
-        let place = self.0.iter().position(|(member, _)| member == name)?;
+        let place = self.place(name)?;
         Some(self.0.swap_remove(place).1)
     }
 
@@ -139,8 +170,16 @@ impl<'a> Reader<'a> {
         match self.next()? {
             b'"' => Ok(Value::Text(self.string()?)),
             b'{' | b'[' if depth >= MAX_DEPTH => Err(Error::Json),
-            b'{' => Ok(Value::Object(self.object(depth + 1)?)),
-            b'[' => Ok(Value::Array(self.array(depth + 1)?)),
+            b'{' => {
+                let start = self.at - 1;
+                self.object(depth + 1)?;
+                Ok(Value::Object(&self.text[start..self.at]))
+            }
+            b'[' => {
+                let start = self.at - 1;
+                self.array(depth + 1, drop)?;
+                Ok(Value::Array(&self.text[start..self.at]))
+            }
             b't' => self.word("rue", Value::Bool(true)),
             b'f' => self.word("alse", Value::Bool(false)),
             b'n' => self.word("ull", Value::Null),
@@ -161,7 +200,8 @@ impl<'a> Reader<'a> {
     /// Reads an object after its opening brace.
     fn object(&mut self, depth: usize) -> Result<Members<'a>, Error> {
         // Room for a usual set of claims; deeper objects are small.
-        let mut members = Vec::with_capacity(if depth == 1 { 16 } else { 0 });
+        let mut members = Vec::with_capacity(if depth == 1 { 16 } else { 4 });
+        let mut names = Names::default();
         self.skip_space();
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -171,6 +211,9 @@ impl<'a> Reader<'a> {
             self.skip_space();
             self.expect(b'"')?;
             let name = self.string()?;
+            if names.may_have(&name) && has_name(&members, &name) {
+                return Err(Error::DuplicateMember);
+            }
             self.skip_space();
             self.expect(b':')?;
             self.skip_space();
@@ -183,25 +226,26 @@ impl<'a> Reader<'a> {
                 _ => return Err(Error::Json),
             }
         }
-        refuse_duplicates(&members)?;
+        if members.len() > PAIRWISE_MEMBERS && has_duplicates(&members) {
+            return Err(Error::DuplicateMember);
+        }
         Ok(Members(members))
     }
 
-    /// Reads an array after its opening bracket.
-    fn array(&mut self, depth: usize) -> Result<Vec<Value<'a>>, Error> {
-        let mut items = Vec::new();
+    /// Reads an array after its opening bracket and gives each item to `take`.
+    fn array(&mut self, depth: usize, mut take: impl FnMut(Value<'a>)) -> Result<(), Error> {
         self.skip_space();
         if self.peek() == Some(b']') {
             self.at += 1;
-            return Ok(items);
+            return Ok(());
         }
         loop {
             self.skip_space();
-            items.push(self.value(depth)?);
+            take(self.value(depth)?);
             self.skip_space();
             match self.next()? {
                 b',' => {}
-                b']' => return Ok(items),
+                b']' => return Ok(()),
                 _ => return Err(Error::Json),
             }
         }
@@ -226,14 +270,7 @@ impl<'a> Reader<'a> {
 
     /// Passes characters up to the next quote or backslash; a raw control character is an error.
     fn plain_run(&mut self) -> Result<&'a str, Error> {
-        let rest = &self.text.as_bytes()[self.at..];
-        let length = rest
-            .iter()
-            .position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)
-            .ok_or(Error::Json)?;
-        if rest[length] < 0x20 {
-            return Err(Error::Json);
-        }
+        let length = plain_length(&self.text.as_bytes()[self.at..]).ok_or(Error::Json)?;
         let run = &self.text[self.at..self.at + length];
         self.at += length;
         Ok(run)
@@ -315,18 +352,54 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn refuse_duplicates(members: &[(Cow<'_, str>, Value<'_>)]) -> Result<(), Error> {
-    let duplicate = if members.len() <= PAIRWISE_MEMBERS {
-        members
-            .iter()
-            .enumerate()
-            .any(|(place, (name, _))| members[..place].iter().any(|(other, _)| other == name))
-    } else {
-        let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
-        names.sort_unstable();
-        names.windows(2).any(|pair| pair[0] == pair[1])
-    };
-    if duplicate { Err(Error::DuplicateMember) } else { Ok(()) }
+/// How many bytes stand before the first quote or backslash; `None` when there is none, or when a
+/// raw control character comes first. Looks at eight bytes at a time.
+fn plain_length(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH_BITS: u64 = ONES << 7;
+    // Marks the high bit of each byte below `limit`; beyond the first mark there may be false ones.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH_BITS;
+    let mut start = 0;
+    while let Some(chunk) = bytes[start..].first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+        let backslashes = below(word ^ (ONES * u64::from(b'\\')), 1);
+        let marks = quotes | backslashes | below(word, 0x20);
+        if marks != 0 {
+            let length = start + marks.trailing_zeros() as usize / 8;
+            return (bytes[length] >= 0x20).then_some(length);
+        }
+        start += 8;
+    }
+    let rest = &bytes[start..];
+    let length = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)?;
+    (rest[length] >= 0x20).then_some(start + length)
+}
+
+/// Remembers names by a few of their bits: enough to know most new ones for new.
+#[derive(Default)]
+struct Names(u64);
+
+impl Names {
+    /// Whether the name may have been seen before; remembers it.
+    fn may_have(&mut self, name: &str) -> bool {
+        let byte = |place: usize| name.as_bytes().get(place).copied().map_or(0, usize::from);
+        let sum = name.len() + 5 * byte(0) + 7 * byte(1) + 11 * byte(name.len().wrapping_sub(1));
+        let bit = 1 << (sum % 64);
+        let seen = self.0 & bit != 0;
+        self.0 |= bit;
+        seen
+    }
+}
+
+fn has_name(members: &[(Cow<'_, str>, Value<'_>)], name: &str) -> bool {
+    members.len() <= PAIRWISE_MEMBERS && members.iter().any(|(other, _)| other == name)
+}
+
+fn has_duplicates(members: &[(Cow<'_, str>, Value<'_>)]) -> bool {
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn owned_number(text: &str) -> Result<serde_json::Number, Error> {

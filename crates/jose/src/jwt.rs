@@ -1,13 +1,19 @@
 //! JSON Web Tokens (RFC 7519): making them, judging them, and looking at them without trust.
 
 pub(crate) mod claims;
+mod date;
+pub(crate) mod kind;
 mod peek;
-mod policy;
+pub(crate) mod policy;
 mod sign;
+mod verified;
 
+pub use claims::Claims;
+pub use kind::Profile;
 pub use peek::{Unverified, peek};
-pub use policy::{Policy, Verified};
+pub use policy::{Buffer, Policy};
 pub use sign::sign;
+pub use verified::Verified;
 
 /// The longest token in bytes. A request header that carries it must stay below usual server
 /// limits.

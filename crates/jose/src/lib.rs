@@ -40,7 +40,10 @@ mod time;
 pub use alg::Algorithm;
 pub use error::Error;
 pub use jwk::{Jwk, JwkSet, KeySet, RejectedKey};
-pub use jwt::{Policy, Unverified, Verified};
+pub use jwt::{Buffer, Claims, Policy, Profile, Unverified, Verified};
 pub use key::{SigningKey, VerifyingKey};
-pub use profile::{AccessToken, IdToken, Profile};
+pub use profile::{
+    AccessToken, ClientAssertion, DpopProof, IdToken, IdTokenHint, IntrospectionResponse,
+    LogoutToken, ProofPolicy, RequestObject, SecurityEvent, StatusListToken, VerifiedProof,
+};
 pub use time::Timestamp;

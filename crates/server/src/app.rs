@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, header};
-use countersign_jose::{AccessToken, Algorithm, IdToken, Policy, SigningKey};
+use countersign_jose::{AccessToken, Algorithm, IdTokenHint, Policy, SigningKey};
 use countersign_protocol::client::{self, Client};
 use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token::GrantTokenKeys;
@@ -62,7 +62,7 @@ pub(crate) struct App {
     clients: Cache<String, (u64, Arc<Client>)>,
     own_access_tokens: Policy<AccessToken>,
     revocable_access_tokens: Policy<AccessToken>,
-    id_token_hints: Policy<IdToken>,
+    id_token_hints: Policy<IdTokenHint>,
 }
 
 impl std::fmt::Debug for App {
@@ -232,7 +232,7 @@ impl App {
     }
 
     /// Reads an id token that this server issued, even if it has expired.
-    pub(crate) fn read_id_token_hint(&self, token: &str, now: Timestamp) -> Option<IdToken> {
+    pub(crate) fn read_id_token_hint(&self, token: &str, now: Timestamp) -> Option<IdTokenHint> {
         let keys = self.keys.load();
         let verified = self.id_token_hints.verify(keys.keyring.verification(), token, now);
         Some(verified.ok()?.into_inner())

@@ -44,7 +44,7 @@ impl Jwk {
         Self::from_members(&json::parse_object(json)?)
     }
 
-    pub(super) fn from_members(members: &Members<'_>) -> Result<Self, Error> {
+    pub(crate) fn from_members(members: &Members<'_>) -> Result<Self, Error> {
         if PRIVATE_MEMBERS.iter().any(|name| members.contains(name)) {
             return Err(Error::PrivateKey);
         }
@@ -116,7 +116,7 @@ impl Usage {
         let operations = match members.get("key_ops") {
             None => None,
             Some(value) => {
-                let texts = |items: &[Value<'_>]| {
+                let texts = |items: Vec<Value<'_>>| {
                     items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
                 };
                 let list: Option<Vec<String>> = value.as_array().and_then(texts);

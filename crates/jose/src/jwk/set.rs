@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::Jwk;
 use crate::{
-    Error, VerifyingKey,
+    Algorithm, Error, VerifyingKey,
     json::{self, Value},
     jws::header,
 };
@@ -72,7 +72,7 @@ impl KeySet {
             return Err(Error::TooLarge);
         }
         let (mut keys, mut rejected) = (Vec::new(), Vec::new());
-        for item in items {
+        for item in &items {
             match read_key(item) {
                 Ok(key) => keys.push(key),
                 Err(reason) => rejected.push(RejectedKey { key_id: bounded_key_id(item), reason }),
@@ -111,6 +111,12 @@ impl KeySet {
         self.by_id.is_empty()
     }
 
+    /// The key of this algorithm, when there is exactly one.
+    pub(crate) fn only(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
+        let mut fitting = self.by_id.values().filter(|key| key.algorithm() == algorithm);
+        fitting.next().filter(|_| fitting.next().is_none())
+    }
+
     /// The key of this id.
     pub fn get(&self, key_id: &str) -> Option<&VerifyingKey> {
         self.by_id.get(key_id)
@@ -120,11 +126,12 @@ impl KeySet {
 fn read_key(item: &Value<'_>) -> Result<VerifyingKey, Error> {
     let members = item.as_object();
     let members = members.ok_or(Error::InvalidKey("a member of the set is not an object"))?;
-    VerifyingKey::from_jwk(&Jwk::from_members(members)?)
+    VerifyingKey::from_jwk(&Jwk::from_members(&members)?)
 }
 
 fn bounded_key_id(item: &Value<'_>) -> Option<String> {
-    let id = item.as_object()?.get("kid")?.as_text()?;
+    let members = item.as_object()?;
+    let id = members.get("kid")?.as_text()?;
     header::is_key_id(id).then(|| id.to_owned())
 }
 
@@ -137,7 +144,7 @@ impl fmt::Debug for KeySet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Algorithm, SigningKey};
+    use crate::SigningKey;
 
     fn jwks(keys: &[String]) -> Vec<u8> {
         format!(r#"{{"keys":[{}]}}"#, keys.join(",")).into_bytes()

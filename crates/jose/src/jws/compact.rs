@@ -36,6 +36,21 @@ pub fn verify(key: &VerifyingKey, compact: &str) -> Result<Vec<u8>, Error> {
 }
 
 impl Parts<'_> {
+    /// Decodes payload and signature into `buffer`, checks the signature, and gives the payload.
+    pub(crate) fn open<'b>(
+        &self,
+        key: &VerifyingKey,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], Error> {
+        buffer.clear();
+        base64url::decode_onto(self.payload, buffer)?;
+        let payload_bytes = buffer.len();
+        base64url::decode_onto(self.signature, buffer)?;
+        let (payload, signature) = buffer.split_at(payload_bytes);
+        key.verify(self.signed, signature)?;
+        Ok(payload)
+    }
+
     pub(crate) fn verify(&self, key: &VerifyingKey) -> Result<(), Error> {
         key.verify(self.signed, &base64url::decode(self.signature)?)
     }
@@ -72,7 +87,15 @@ pub(crate) fn sign_within(
     typ: Option<&str>,
     payload: &[u8],
 ) -> Result<String, Error> {
-    let header = header::write(key.algorithm(), key.key_id(), typ)?;
+    sign_with_header(max_bytes, key, &header::write(key.algorithm(), key.key_id(), typ)?, payload)
+}
+
+pub(crate) fn sign_with_header(
+    max_bytes: usize,
+    key: &SigningKey,
+    header: &str,
+    payload: &[u8],
+) -> Result<String, Error> {
     // The largest signature, RSA with 8192 bits, takes 1366 characters.
     let room = base64url::encoded_len(header.len()) + base64url::encoded_len(payload.len()) + 400;
     let mut compact = String::with_capacity(room);

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+use serde_json::json;
+
 use crate::{
     Algorithm, Error,
     json::{self, Members, Value},
@@ -23,10 +26,23 @@ pub(crate) struct Header<'a> {
 
 /// Reads a header that has been decoded.
 pub(crate) fn parse(json: &[u8]) -> Result<Header<'_>, Error> {
-    if json.len() > MAX_BYTES {
-        return Err(Error::TooLarge);
-    }
-    let mut members = json::parse_object(json)?;
+    let mut members = members(json)?;
+    read(&mut members)
+}
+
+/// Reads the header of a token that proves possession of the key that it brings: the one kind whose
+/// `jwk` is looked at.
+pub(crate) fn parse_with_key(json: &[u8]) -> Result<(Header<'_>, Members<'_>), Error> {
+    let mut members = members(json)?;
+    let key = members.get("jwk").and_then(Value::as_object);
+    Ok((read(&mut members)?, key.ok_or(Error::InvalidHeader("jwk"))?))
+}
+
+fn members(json: &[u8]) -> Result<Members<'_>, Error> {
+    if json.len() > MAX_BYTES { Err(Error::TooLarge) } else { json::parse_object(json) }
+}
+
+fn read<'a>(members: &mut Members<'a>) -> Result<Header<'a>, Error> {
     if members.contains("crit") {
         return Err(Error::UnknownCritical);
     }
@@ -40,8 +56,8 @@ pub(crate) fn parse(json: &[u8]) -> Result<Header<'_>, Error> {
         return Err(Error::InvalidHeader("alg"));
     };
     let algorithm = Algorithm::from_name(&name).ok_or(Error::AlgorithmNotAllowed)?;
-    let key_id = take_text(&mut members, "kid", is_key_id)?;
-    let typ = take_text(&mut members, "typ", is_type)?;
+    let key_id = take_text(members, "kid", is_key_id)?;
+    let typ = take_text(members, "typ", is_type)?;
     Ok(Header { algorithm, key_id, typ })
 }
 
@@ -62,6 +78,16 @@ pub(crate) fn write(
     }
     text.push('}');
     Ok(text)
+}
+
+/// Writes the header of a token that proves possession of the key that it brings.
+pub(crate) fn write_with_key(
+    algorithm: Algorithm,
+    typ: &str,
+    jwk: &impl Serialize,
+) -> Result<String, Error> {
+    let header = json!({ "alg": algorithm.name(), "typ": typ, "jwk": jwk });
+    Ok(header.to_string())
 }
 
 /// Whether a text can be a key id: short, printable, not empty. It is only ever compared.

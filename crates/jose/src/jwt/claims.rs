@@ -1,12 +1,15 @@
-//! Typed access to the claims of a token whose signature has been checked.
+//! The claims of a token whose signature has been checked, and the rules by which they are read.
 
+use std::{fmt, marker::PhantomData};
+
+use serde::Deserialize;
+
+use super::date::NumericDate;
 use crate::{
     Error,
     json::{self, Members, Value},
 };
 
-/// 9999-12-31T23:59:59Z; a later date is a mistake or an attack on somebody's arithmetic.
-const MAX_NUMERIC_DATE: u64 = 253_402_300_799;
 /// Identifiers and URLs.
 const MAX_TEXT_BYTES: usize = 2048;
 /// `scope` lists many names.
@@ -15,207 +18,284 @@ const MAX_SCOPE_BYTES: usize = 4096;
 const MAX_SUBJECT_BYTES: usize = 255;
 const MAX_LIST_ITEMS: usize = 64;
 
-/// The claims of a token. Each is taken out once; what is left over is `extra`.
-pub(crate) struct Claims<'a>(Members<'a>);
+/// One claim in the table of a kind of token: its name, its form, and whether it must be there.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    name: &'static str,
+    form: Form,
+    presence: Presence,
+}
 
-impl<'a> Claims<'a> {
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Error> {
-        json::parse_object(json).map(Self)
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Presence {
+    Required,
+    Optional,
+    Forbidden,
+}
+
+/// What the value of a claim may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Form {
+    /// Not empty, not long, no control characters.
+    Text,
+    /// A text with the length limit of OIDC Core.
+    Subject,
+    /// Names separated by spaces (RFC 6749 section 3.3); may be empty.
+    Scope,
+    /// One text or a list of them, never empty (RFC 7519 section 4.1.3).
+    TextOrList,
+    TextList,
+    /// A date in seconds, whole or with a fraction (RFC 7519 section 2).
+    Date,
+    Object,
+    Any,
+}
+
+impl Rule {
+    pub(crate) const fn required(name: &'static str, form: Form) -> Self {
+        Self { name, form, presence: Presence::Required }
     }
 
-    /// A claim that is text: not empty, not long, no control characters.
-    pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, Error> {
-        self.bounded_text(name, MAX_TEXT_BYTES)
+    pub(crate) const fn optional(name: &'static str, form: Form) -> Self {
+        Self { name, form, presence: Presence::Optional }
     }
 
-    /// `sub`, with the length limit of OIDC Core.
-    pub(crate) fn subject(&mut self) -> Result<String, Error> {
-        self.bounded_text("sub", MAX_SUBJECT_BYTES)?.ok_or(Error::MissingClaim("sub"))
+    pub(crate) const fn forbidden(name: &'static str) -> Self {
+        Self { name, form: Form::Any, presence: Presence::Forbidden }
     }
 
-    pub(crate) fn required_text(&mut self, name: &'static str) -> Result<String, Error> {
-        self.text(name)?.ok_or(Error::MissingClaim(name))
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
     }
 
-    /// `scope`: names separated by spaces (RFC 6749 section 3.3); may be empty.
-    pub(crate) fn scope(&mut self) -> Result<Option<String>, Error> {
-        let invalid = Error::InvalidClaim("scope");
-        match self.0.take("scope") {
-            None => Ok(None),
-            Some(Value::Text(text))
-                if text.len() <= MAX_SCOPE_BYTES && text.bytes().all(is_scope_byte) =>
-            {
-                Ok(Some(text.into_owned()))
+    /// Lengths and first letters first: they tell most names apart.
+    fn is_for(&self, name: &str) -> bool {
+        self.name.len() == name.len()
+            && self.name.as_bytes().first() == name.as_bytes().first()
+            && self.name == name
+    }
+}
+
+/// The claims of a token of kind `P`, borrowed from the buffer that it was decoded into.
+///
+/// Everything that the kind's rules say has been checked. Claims are read by name, or all at once
+/// into a type of the caller's with [`Claims::read`].
+pub struct Claims<'a, P> {
+    members: Members<'a>,
+    json: &'a [u8],
+    dates: Dates,
+    rules: &'static [Rule],
+    kind: PhantomData<fn() -> P>,
+}
+
+/// The dates that every policy looks at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Dates {
+    pub(crate) expires_at: Option<NumericDate>,
+    pub(crate) issued_at: Option<NumericDate>,
+    pub(crate) not_before: Option<NumericDate>,
+}
+
+impl<'a, P> Claims<'a, P> {
+    /// Reads the object and checks each claim's form and presence by the table.
+    pub(crate) fn parse(json: &'a [u8], rules: &'static [Rule]) -> Result<Self, Error> {
+        let members = json::parse_object(json)?;
+        let mut dates = Dates::default();
+        let mut seen = 0u32;
+        for (name, value) in members.iter() {
+            let Some(place) = rules.iter().position(|rule| rule.is_for(name)) else { continue };
+            let rule = &rules[place];
+            seen |= 1 << place;
+            if rule.form == Form::Date {
+                let date = read_date(value).ok_or(Error::InvalidClaim(rule.name))?;
+                dates.note(rule.name, date);
+            } else if !rule.form.fits(value) {
+                return Err(Error::InvalidClaim(rule.name));
             }
-            Some(_) => Err(invalid),
         }
-    }
-
-    /// `aud`: one text or a list of them, never empty (RFC 7519 section 4.1.3).
-    pub(crate) fn audience(&mut self) -> Result<Vec<String>, Error> {
-        match self.0.take("aud") {
-            None => Err(Error::MissingClaim("aud")),
-            Some(Value::Array(items)) => texts("aud", items),
-            Some(one) => texts("aud", vec![one]),
-        }
-    }
-
-    /// A claim that is a list of texts.
-    pub(crate) fn text_list(&mut self, name: &'static str) -> Result<Option<Vec<String>>, Error> {
-        match self.0.take(name) {
-            None => Ok(None),
-            Some(Value::Array(items)) => texts(name, items).map(Some),
-            Some(_) => Err(Error::InvalidClaim(name)),
-        }
-    }
-
-    /// A date in whole seconds, rounded down (RFC 7519 section 2).
-    pub(crate) fn date(&mut self, name: &'static str) -> Result<Option<u64>, Error> {
-        Ok(self.numeric_date(name)?.map(|date| date.seconds))
-    }
-
-    /// A date in whole seconds, rounded up: for times before which nothing is valid.
-    pub(crate) fn date_rounded_up(&mut self, name: &'static str) -> Result<Option<u64>, Error> {
-        Ok(self.numeric_date(name)?.map(|date| date.seconds + u64::from(date.has_fraction)))
-    }
-
-    pub(crate) fn required_date(&mut self, name: &'static str) -> Result<u64, Error> {
-        self.date(name)?.ok_or(Error::MissingClaim(name))
-    }
-
-    /// Everything that has not been taken.
-    pub(crate) fn into_extra(self) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
-        self.0.to_owned_map()
-    }
-
-    fn bounded_text(&mut self, name: &'static str, max: usize) -> Result<Option<String>, Error> {
-        self.0.take(name).map(|value| checked_text(name, value, max)).transpose()
-    }
-
-    fn numeric_date(&mut self, name: &'static str) -> Result<Option<NumericDate>, Error> {
-        match self.0.take(name) {
-            None => Ok(None),
-            Some(Value::Number(text)) => {
-                NumericDate::parse(text).map(Some).ok_or(Error::InvalidClaim(name))
+        for (place, rule) in rules.iter().enumerate() {
+            match (rule.presence, seen & 1 << place != 0) {
+                (Presence::Required, false) => return Err(Error::MissingClaim(rule.name)),
+                (Presence::Forbidden, true) => return Err(Error::ForbiddenClaim(rule.name)),
+                _ => {}
             }
-            Some(_) => Err(Error::InvalidClaim(name)),
+        }
+        Ok(Self { members, json, dates, rules, kind: PhantomData })
+    }
+
+    pub(crate) const fn dates(&self) -> &Dates {
+        &self.dates
+    }
+
+    /// A claim that is text; `None` when it is missing or something else.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name)?.as_text()
+    }
+
+    /// `iss`: who issued the token.
+    pub fn issuer(&self) -> Option<&str> {
+        self.text("iss")
+    }
+
+    /// `sub`: whom it speaks about.
+    pub fn subject(&self) -> Option<&str> {
+        self.text("sub")
+    }
+
+    /// `jti`: the token's own name.
+    pub fn token_id(&self) -> Option<&str> {
+        self.text("jti")
+    }
+
+    /// Whether `aud` is this text, or a list with it.
+    pub fn has_audience(&self, audience: &str) -> bool {
+        match self.members.get("aud") {
+            Some(Value::Text(one)) => one == audience,
+            Some(list) => {
+                let items = list.as_array().unwrap_or_default();
+                items.iter().any(|item| item.as_text() == Some(audience))
+            }
+            None => false,
+        }
+    }
+
+    /// Whether `scope` holds exactly this name.
+    pub fn has_scope(&self, name: &str) -> bool {
+        !name.is_empty() && self.text("scope").unwrap_or_default().split(' ').any(|s| s == name)
+    }
+
+    /// `exp` in seconds since the epoch, rounded down.
+    pub fn expires_at(&self) -> Option<u64> {
+        self.dates.expires_at.map(NumericDate::floor)
+    }
+
+    /// `iat` in seconds since the epoch, rounded down.
+    pub fn issued_at(&self) -> Option<u64> {
+        self.dates.issued_at.map(NumericDate::floor)
+    }
+
+    /// `nbf` in seconds since the epoch, rounded up.
+    pub fn not_before(&self) -> Option<u64> {
+        self.dates.not_before.map(NumericDate::ceil)
+    }
+
+    /// Whether there is such a claim.
+    pub fn contains(&self, name: &str) -> bool {
+        self.members.contains(name)
+    }
+
+    /// All claims as a type of the caller's, which may borrow from them. Members that the type does
+    /// not name are ignored, as serde does.
+    ///
+    /// # Errors
+    /// [`Error::UnfitClaims`] when they do not fit the type.
+    pub fn read<T: Deserialize<'a>>(&self) -> Result<T, Error> {
+        serde_json::from_slice(self.json).map_err(|_| Error::UnfitClaims)
+    }
+
+    /// The claims as they stand in the token.
+    pub const fn json(&self) -> &'a [u8] {
+        self.json
+    }
+
+    /// A copy of a text that the table requires, and so is there.
+    pub(crate) fn owned_text(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn optional_text(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+
+    /// One text or a list, as a list.
+    pub(crate) fn texts(&self, name: &str) -> Option<Vec<String>> {
+        match self.members.get(name)? {
+            Value::Text(one) => Some(vec![one.clone().into_owned()]),
+            list => list
+                .as_array()?
+                .iter()
+                .map(|item| item.as_text().map(str::to_owned))
+                .collect::<Option<_>>(),
+        }
+    }
+
+    pub(crate) fn date(&self, name: &str) -> Option<u64> {
+        self.members.get(name).and_then(read_date).map(NumericDate::floor)
+    }
+
+    pub(crate) fn object(&self, name: &str) -> Option<Members<'a>> {
+        self.members.get(name)?.as_object()
+    }
+
+    pub(crate) fn owned_object(
+        &self,
+        name: &str,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
+        self.object(name).unwrap_or_default().to_owned_map()
+    }
+
+    /// Every claim that is not in the table.
+    pub(crate) fn extra(&self) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
+        self.members
+            .iter()
+            .filter(|(name, _)| !self.rules.iter().any(|rule| rule.is_for(name)))
+            .map(|(name, value)| Ok((name.to_owned(), value.to_owned_value()?)))
+            .collect()
+    }
+}
+
+impl<P> fmt::Debug for Claims<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.members.iter()).finish()
+    }
+}
+
+impl Dates {
+    fn note(&mut self, name: &str, date: NumericDate) {
+        match name {
+            "exp" => self.expires_at = Some(date),
+            "iat" => self.issued_at = Some(date),
+            "nbf" => self.not_before = Some(date),
+            _ => {}
         }
     }
 }
 
-fn texts(name: &'static str, items: Vec<Value<'_>>) -> Result<Vec<String>, Error> {
-    if items.is_empty() || items.len() > MAX_LIST_ITEMS {
-        return Err(Error::InvalidClaim(name));
+impl Form {
+    fn fits(self, value: &Value<'_>) -> bool {
+        match (self, value) {
+            (Self::Any, _) | (Self::Object, Value::Object(_)) => true,
+            (Self::Text | Self::TextOrList, Value::Text(text)) => is_text(text, MAX_TEXT_BYTES),
+            (Self::Subject, Value::Text(text)) => is_text(text, MAX_SUBJECT_BYTES),
+            (Self::Scope, Value::Text(text)) => {
+                text.len() <= MAX_SCOPE_BYTES && text.bytes().all(is_scope_byte)
+            }
+            (Self::TextList | Self::TextOrList, Value::Array(_)) => {
+                let items = value.as_array().unwrap_or_default();
+                (1..=MAX_LIST_ITEMS).contains(&items.len())
+                    && items.iter().all(|item| Self::Text.fits(item))
+            }
+            _ => false,
+        }
     }
-    items.into_iter().map(|item| checked_text(name, item, MAX_TEXT_BYTES)).collect()
 }
 
-fn checked_text(name: &'static str, value: Value<'_>, max_bytes: usize) -> Result<String, Error> {
+fn read_date(value: &Value<'_>) -> Option<NumericDate> {
     match value {
-        Value::Text(text)
-            if (1..=max_bytes).contains(&text.len()) && !text.chars().any(char::is_control) =>
-        {
-            Ok(text.into_owned())
-        }
-        _ => Err(Error::InvalidClaim(name)),
+        Value::Number(text) => NumericDate::parse(text),
+        _ => None,
     }
+}
+
+fn is_text(text: &str, max_bytes: usize) -> bool {
+    if !(1..=max_bytes).contains(&text.len()) {
+        return false;
+    }
+    // Without a branch for each byte: nearly every text is printable ASCII.
+    let odd = text.bytes().fold(false, |odd, byte| odd | !(0x20..0x7f).contains(&byte));
+    !odd || !text.chars().any(char::is_control)
 }
 
 const fn is_scope_byte(byte: u8) -> bool {
     matches!(byte, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
-}
-
-#[derive(Debug, PartialEq)]
-struct NumericDate {
-    seconds: u64,
-    has_fraction: bool,
-}
-
-impl NumericDate {
-    /// Reads a JSON number exactly, without floating point. Negative dates and dates after the year
-    /// 9999 are refused.
-    fn parse(text: &str) -> Option<Self> {
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i16>().ok()?),
-            None => (text, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digits = whole.bytes().chain(fraction.bytes());
-        let point = i64::try_from(whole.len()).ok()? + i64::from(exponent);
-        let (mut seconds, mut has_fraction) = (0u64, false);
-        let mut place = 0;
-        for byte in digits {
-            let digit = u64::from(byte.checked_sub(b'0').filter(|digit| *digit <= 9)?);
-            if place < point {
-                seconds = seconds * 10 + digit;
-                if seconds > MAX_NUMERIC_DATE {
-                    return None;
-                }
-            } else {
-                has_fraction |= digit != 0;
-            }
-            place += 1;
-        }
-        // An exponent moves the point past the last digit.
-        while place < point && seconds != 0 {
-            seconds *= 10;
-            if seconds > MAX_NUMERIC_DATE {
-                return None;
-            }
-            place += 1;
-        }
-        Some(Self { seconds, has_fraction })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn date(text: &str) -> Option<(u64, bool)> {
-        NumericDate::parse(text).map(|date| (date.seconds, date.has_fraction))
-    }
-
-    #[test]
-    fn dates_are_read_exactly() {
-        for (text, expected) in [
-            ("0", (0, false)),
-            ("1790000000", (1_790_000_000, false)),
-            ("1790000000.0", (1_790_000_000, false)),
-            ("1790000000.999999999999999999999", (1_790_000_000, true)),
-            ("1.79e9", (1_790_000_000, false)),
-            ("17900000005E-1", (1_790_000_000, true)),
-            ("0e9999", (0, false)),
-            ("1e-9999", (0, true)),
-            ("253402300799", (253_402_300_799, false)),
-        ] {
-            assert_eq!(date(text), Some(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn dates_outside_the_range_are_refused() {
-        for text in [
-            "-1",
-            "-0",
-            "-0.0",
-            "253402300800",
-            "18446744073709551615",
-            "18446744073709551616",
-            "1e300",
-            "1e12",
-            "1e99999",
-            "1e-99999",
-            "999999999999999999999999999999",
-        ] {
-            assert_eq!(date(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_fraction_ends_a_life_early_and_starts_it_late() {
-        let mut claims = Claims::parse(br#"{"exp":10.5,"nbf":10.5}"#).unwrap();
-        assert_eq!(claims.date("exp"), Ok(Some(10)));
-        assert_eq!(claims.date_rounded_up("nbf"), Ok(Some(11)));
-    }
 }

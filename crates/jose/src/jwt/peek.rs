@@ -66,11 +66,12 @@ fn write_value(value: &Value<'_>, depth: usize, out: &mut String) {
         Value::Bool(false) => out.push_str("false"),
         Value::Number(text) => out.push_str(text),
         Value::Text(text) => write_text(text, out),
-        Value::Array(items) => {
+        Value::Array(_) => {
+            let items = value.as_array().unwrap_or_default();
             let write_item = |item: &Value<'_>, out: &mut String| write_value(item, depth + 1, out);
             write_container(['[', ']'], items.iter(), depth, out, write_item);
         }
-        Value::Object(members) => write_object(members, depth, out),
+        Value::Object(_) => write_object(&value.as_object().unwrap_or_default(), depth, out),
     }
 }
 

@@ -1,12 +1,16 @@
 //! The judge: what a token must satisfy, and the only place where a [`Verified`] is made.
 
-use std::{fmt, marker::PhantomData, ops::Deref, time::Duration};
+use std::{fmt, time::Duration};
 
-use super::{MAX_BYTES, claims::Claims};
+use serde::de::DeserializeOwned;
+
+use super::{MAX_BYTES, claims::Claims, kind::Profile, verified::Verified};
 use crate::{
-    AccessToken, Algorithm, Error, IdToken, KeySet, Profile, Timestamp, base64url,
-    jws::{compact, header},
-    profile::Facts,
+    Algorithm, Error, KeySet, Timestamp, VerifyingKey, base64url,
+    jws::{
+        compact::{self, Parts},
+        header,
+    },
 };
 
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
@@ -16,66 +20,68 @@ const MAX_LEEWAY: Duration = Duration::from_secs(300);
 /// so none of them can be forgotten (RFC 8725 sections 3.1, 3.8 and 3.9).
 pub struct Policy<P: Profile> {
     issuer: String,
-    /// `None` only for an issuer that reads its own tokens.
-    audience: Option<String>,
+    audience: Audience,
     algorithms: Vec<Algorithm>,
     leeway: Duration,
+    max_age: Option<Duration>,
     expired_too: bool,
-    nonce: Option<String>,
-    profile: PhantomData<fn() -> P>,
+    expected: P::Expected,
 }
 
-impl Policy<AccessToken> {
-    /// For access tokens (RFC 9068) from `issuer` for the API `audience`. All three must be filled.
-    pub fn access_token(
-        issuer: &str,
-        audience: &str,
-        algorithms: &[Algorithm],
-    ) -> Result<Self, Error> {
-        Self::build(issuer, ("audience", Some(audience)), algorithms)
+/// Whom a token must be meant for.
+#[derive(Clone, Debug)]
+pub(crate) enum Audience {
+    /// `aud` is this, or a list with it.
+    Has(String),
+    /// `aud` is one of these and nothing else (RFC 10070).
+    Only(Vec<String>),
+    /// Only for an issuer that reads its own tokens, and for kinds that have no audience.
+    Unchecked,
+}
+
+impl Audience {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Has(one) => one.is_empty(),
+            Self::Only(several) => several.is_empty() || several.iter().any(String::is_empty),
+            Self::Unchecked => false,
+        }
     }
 
-    /// For an authorization server that is shown its own access tokens, whatever API they are for:
-    /// introspection, userinfo. An API uses [`Policy::access_token`].
-    pub fn own_access_token(issuer: &str, algorithms: &[Algorithm]) -> Result<Self, Error> {
-        Self::build(issuer, ("audience", None), algorithms)
+    fn admits<P>(&self, claims: &Claims<'_, P>) -> bool {
+        match self {
+            Self::Has(expected) => claims.has_audience(expected),
+            Self::Only(accepted) => match claims.texts("aud").as_deref() {
+                Some([sole]) => accepted.contains(sole),
+                _ => false,
+            },
+            Self::Unchecked => true,
+        }
     }
 }
 
-impl Policy<IdToken> {
-    /// For ID tokens (OIDC Core 2) from `issuer` for the client `client_id`. All three must be
-    /// filled.
-    pub fn id_token(
-        issuer: &str,
-        client_id: &str,
-        algorithms: &[Algorithm],
-    ) -> Result<Self, Error> {
-        Self::build(issuer, ("client_id", Some(client_id)), algorithms)
-    }
+/// Memory that tokens are decoded into, to be used again for the next one. Each thread or task has
+/// its own.
+#[derive(Debug, Default)]
+pub struct Buffer(Vec<u8>);
 
-    /// For an authorization server that is handed its own ID token back as a hint. It may have
-    /// expired and be for any client (OIDC RP-Initiated Logout section 2): it opens nothing.
-    pub fn own_id_token_hint(issuer: &str, algorithms: &[Algorithm]) -> Result<Self, Error> {
-        let policy = Self::build(issuer, ("client_id", None), algorithms)?;
-        Ok(Self { expired_too: true, ..policy })
-    }
-
-    /// The token must carry this nonce, the one of the authorization request.
-    #[must_use]
-    pub fn nonce(self, nonce: &str) -> Self {
-        Self { nonce: Some(nonce.to_owned()), ..self }
+impl Buffer {
+    /// An empty buffer; it grows to the size of the largest token that it sees.
+    pub const fn new() -> Self {
+        Self(Vec::new())
     }
 }
 
 impl<P: Profile> Policy<P> {
-    fn build(
+    /// `audience_name` is the word that an error uses for a missing audience.
+    pub(crate) fn build(
         issuer: &str,
-        (audience_name, audience): (&'static str, Option<&str>),
+        (audience_name, audience): (&'static str, Audience),
         algorithms: &[Algorithm],
     ) -> Result<Self, Error> {
         for (name, empty) in [
             ("issuer", issuer.is_empty()),
-            (audience_name, audience.is_some_and(str::is_empty)),
+            (audience_name, audience.is_empty()),
             ("algorithms", algorithms.is_empty()),
         ] {
             if empty {
@@ -84,13 +90,26 @@ impl<P: Profile> Policy<P> {
         }
         Ok(Self {
             issuer: issuer.to_owned(),
-            audience: audience.map(str::to_owned),
+            audience,
             algorithms: algorithms.to_vec(),
             leeway: DEFAULT_LEEWAY,
+            max_age: None,
             expired_too: false,
-            nonce: None,
-            profile: PhantomData,
+            expected: P::Expected::default(),
         })
+    }
+
+    pub(crate) fn expect(mut self, change: impl FnOnce(&mut P::Expected)) -> Self {
+        change(&mut self.expected);
+        self
+    }
+
+    pub(crate) fn with_audience(self, audience: Audience) -> Self {
+        Self { audience, ..self }
+    }
+
+    pub(crate) fn accept_expired(self) -> Self {
+        Self { expired_too: true, ..self }
     }
 
     /// How far two clocks may disagree: 30 seconds unless set, at most 300.
@@ -99,15 +118,60 @@ impl<P: Profile> Policy<P> {
         Self { leeway: leeway.min(MAX_LEEWAY), ..self }
     }
 
+    /// How long ago, by its `iat`, a token may have been made, whatever its `exp` says. A token
+    /// without `iat` is then refused.
+    #[must_use]
+    pub fn max_age(self, max_age: Duration) -> Self {
+        Self { max_age: Some(max_age), ..self }
+    }
+
     /// Judges a token: form, header, key, signature, then claims, so that nothing inside the
-    /// payload is read before its signature has been checked.
+    /// payload is read before its signature has been checked. The claims are copied out.
+    ///
+    /// # Errors
+    /// The first rule that the token breaks.
     pub fn verify(
         &self,
         keys: &KeySet,
         compact: &str,
         now: Timestamp,
     ) -> Result<Verified<P>, Error> {
+        self.verify_in(keys, compact, now, &mut Buffer::new())?.into_owned()
+    }
+
+    /// Like [`Policy::verify`], with the claims in a type of the caller's.
+    ///
+    /// # Errors
+    /// The first rule that the token breaks, or [`Error::UnfitClaims`].
+    pub fn verify_as<T: DeserializeOwned>(
+        &self,
+        keys: &KeySet,
+        compact: &str,
+        now: Timestamp,
+    ) -> Result<Verified<T>, Error> {
+        self.verify_in(keys, compact, now, &mut Buffer::new())?.read()
+    }
+
+    /// Like [`Policy::verify`], with the claims borrowed from `buffer`: nothing is copied.
+    ///
+    /// # Errors
+    /// The first rule that the token breaks.
+    pub fn verify_in<'b>(
+        &self,
+        keys: &KeySet,
+        compact: &str,
+        now: Timestamp,
+        buffer: &'b mut Buffer,
+    ) -> Result<Verified<Claims<'b, P>>, Error> {
         let parts = compact::split(compact, MAX_BYTES)?;
+        let key = self.choose_key(keys, &parts)?;
+        let payload = parts.open(&key, &mut buffer.0)?;
+        let claims = Claims::parse(payload, P::CLAIMS)?;
+        self.check(&claims, now)?;
+        Ok(Verified::new(claims, key))
+    }
+
+    fn choose_key(&self, keys: &KeySet, parts: &Parts<'_>) -> Result<VerifyingKey, Error> {
         let decoded_header = base64url::decode(parts.header)?;
         let header = header::parse(&decoded_header)?;
         if !P::accepts_type(header.typ.as_deref()) {
@@ -116,37 +180,49 @@ impl<P: Profile> Policy<P> {
         if !self.algorithms.contains(&header.algorithm) {
             return Err(Error::AlgorithmNotAllowed);
         }
-        let key_id = header.key_id.ok_or(Error::MissingKeyId)?;
-        let key = keys.get(&key_id).ok_or(Error::UnknownKey)?;
+        let key = match header.key_id.as_deref() {
+            Some(key_id) => keys.get(key_id).ok_or(Error::UnknownKey)?,
+            None if P::KEY_ID_OPTIONAL => keys.only(header.algorithm).ok_or(Error::MissingKeyId)?,
+            None => return Err(Error::MissingKeyId),
+        };
         if key.algorithm() != header.algorithm {
             return Err(Error::AlgorithmNotAllowed);
         }
-        parts.verify(key)?;
-        let payload = base64url::decode(parts.payload)?;
-        let token = P::read(Claims::parse(&payload)?)?;
-        self.check(&token, now)?;
-        Ok(Verified { token, key_id: key_id.into_owned() })
+        Ok(key.clone())
     }
 
-    fn check(&self, token: &P, now: Timestamp) -> Result<(), Error> {
-        let Facts { issuer, audience, expires_at, issued_at, not_before } = token.facts();
-        if issuer != self.issuer {
+    /// What holds for every kind, and then what the kind itself asks for.
+    pub(crate) fn check(&self, claims: &Claims<'_, P>, now: Timestamp) -> Result<(), Error> {
+        if claims.issuer() != Some(&self.issuer) {
             return Err(Error::Issuer);
         }
-        if self.audience.as_ref().is_some_and(|expected| !audience.contains(expected)) {
+        if !self.audience.admits(claims) {
             return Err(Error::Audience);
         }
-        if !self.expired_too && now >= Timestamp::from_secs(expires_at).plus(self.leeway) {
+        self.check_times(claims, now)?;
+        P::check(claims, &self.expected)
+    }
+
+    fn check_times(&self, claims: &Claims<'_, P>, now: Timestamp) -> Result<(), Error> {
+        let dates = claims.dates();
+        let expired = |exp: u64| now >= Timestamp::from_secs(exp).plus(self.leeway);
+        if !self.expired_too && dates.expires_at.is_some_and(|exp| expired(exp.floor())) {
             return Err(Error::Expired);
         }
         let latest_start = now.plus(self.leeway);
-        if not_before.is_some_and(|start| Timestamp::from_secs(start) > latest_start) {
+        if dates.not_before.is_some_and(|nbf| Timestamp::from_secs(nbf.ceil()) > latest_start) {
             return Err(Error::NotYetValid);
         }
-        if Timestamp::from_secs(issued_at) > latest_start {
+        let issued_at = dates.issued_at.map(|iat| Timestamp::from_secs(iat.floor()));
+        if issued_at.is_some_and(|issued_at| issued_at > latest_start) {
             return Err(Error::IssuedInFuture);
         }
-        token.check_own_rules(self.audience.as_deref(), self.nonce.as_deref())
+        match (self.max_age, issued_at) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(Error::MissingClaim("iat")),
+            (Some(max), Some(at)) if now > at.plus(max).plus(self.leeway) => Err(Error::TooOld),
+            (Some(_), Some(_)) => Ok(()),
+        }
     }
 }
 
@@ -157,9 +233,9 @@ impl<P: Profile> Clone for Policy<P> {
             audience: self.audience.clone(),
             algorithms: self.algorithms.clone(),
             leeway: self.leeway,
+            max_age: self.max_age,
             expired_too: self.expired_too,
-            nonce: self.nonce.clone(),
-            profile: PhantomData,
+            expected: self.expected.clone(),
         }
     }
 }
@@ -172,33 +248,5 @@ impl<P: Profile> fmt::Debug for Policy<P> {
             .field("algorithms", &self.algorithms)
             .field("leeway", &self.leeway)
             .finish_non_exhaustive()
-    }
-}
-
-/// A token that a [`Policy`] has accepted. Nothing else makes one, so a function that takes
-/// `Verified<AccessToken>` cannot be handed anything unchecked.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verified<T> {
-    token: T,
-    key_id: String,
-}
-
-impl<T> Verified<T> {
-    /// The claims alone; from here on nothing says that they were checked.
-    pub fn into_inner(self) -> T {
-        self.token
-    }
-
-    /// The id of the key whose signature was checked.
-    pub fn key_id(&self) -> &str {
-        &self.key_id
-    }
-}
-
-impl<T> Deref for Verified<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.token
     }
 }

@@ -3,8 +3,15 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-use super::{Facts, Profile, Rules, serialize_audience, serialize_extra, serialize_optional};
-use crate::{Error, jws::header, jwt::claims::Claims};
+use super::{serialize_audience, serialize_extra, serialize_optional};
+use crate::{
+    Algorithm, Error, Policy,
+    jwt::{
+        claims::{Claims, Form, Rule},
+        kind::{Profile, Rules},
+        policy::Audience,
+    },
+};
 
 /// An access token (RFC 9068 section 2.2). Times are in seconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,22 +46,6 @@ pub struct AccessToken {
     pub extra: Map<String, Value>,
 }
 
-const REGISTERED: [&str; 13] = [
-    "iss",
-    "sub",
-    "aud",
-    "client_id",
-    "exp",
-    "iat",
-    "jti",
-    "nbf",
-    "scope",
-    "grant_id",
-    "auth_time",
-    "acr",
-    "amr",
-];
-
 impl AccessToken {
     /// The `typ` header of an access token (RFC 9068 section 2.1).
     pub const TYPE: &str = "at+jwt";
@@ -70,44 +61,67 @@ impl AccessToken {
     }
 }
 
+impl Policy<AccessToken> {
+    /// For access tokens (RFC 9068) from `issuer` for the API `audience`. All three must be filled.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the name of what is empty.
+    pub fn access_token(
+        issuer: &str,
+        audience: &str,
+        algorithms: &[Algorithm],
+    ) -> Result<Self, Error> {
+        Self::build(issuer, ("audience", Audience::Has(audience.to_owned())), algorithms)
+    }
+
+    /// For an authorization server that is shown its own access tokens, whatever API they are for:
+    /// introspection, userinfo. An API uses [`Policy::access_token`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the name of what is empty.
+    pub fn own_access_token(issuer: &str, algorithms: &[Algorithm]) -> Result<Self, Error> {
+        Self::build(issuer, ("audience", Audience::Unchecked), algorithms)
+    }
+}
+
 impl Profile for AccessToken {}
 
 impl Rules for AccessToken {
-    fn accepts_type(typ: Option<&str>) -> bool {
-        typ.is_some_and(|typ| header::same_type(typ, Self::TYPE))
-    }
+    const TYPE: &'static str = Self::TYPE;
+    const CLAIMS: &'static [Rule] = &[
+        Rule::required("iss", Form::Text),
+        Rule::required("sub", Form::Subject),
+        Rule::required("aud", Form::TextOrList),
+        Rule::required("client_id", Form::Text),
+        Rule::required("exp", Form::Date),
+        Rule::required("iat", Form::Date),
+        Rule::required("jti", Form::Text),
+        Rule::optional("nbf", Form::Date),
+        Rule::optional("scope", Form::Scope),
+        Rule::optional("grant_id", Form::Text),
+        Rule::optional("auth_time", Form::Date),
+        Rule::optional("acr", Form::Text),
+        Rule::optional("amr", Form::TextList),
+    ];
+    type Expected = ();
 
-    fn read(mut claims: Claims<'_>) -> Result<Self, Error> {
+    fn read(claims: &Claims<'_, Self>) -> Result<Self, Error> {
         Ok(Self {
-            issuer: claims.required_text("iss")?,
-            subject: claims.subject()?,
-            audience: claims.audience()?,
-            client_id: claims.required_text("client_id")?,
-            expires_at: claims.required_date("exp")?,
-            issued_at: claims.required_date("iat")?,
-            token_id: claims.required_text("jti")?,
-            not_before: claims.date_rounded_up("nbf")?,
-            scope: claims.scope()?,
-            grant_id: claims.text("grant_id")?,
-            auth_time: claims.date("auth_time")?,
-            acr: claims.text("acr")?,
-            amr: claims.text_list("amr")?,
-            extra: claims.into_extra()?,
+            issuer: claims.owned_text("iss"),
+            subject: claims.owned_text("sub"),
+            audience: claims.texts("aud").unwrap_or_default(),
+            client_id: claims.owned_text("client_id"),
+            expires_at: claims.expires_at().unwrap_or_default(),
+            issued_at: claims.issued_at().unwrap_or_default(),
+            token_id: claims.owned_text("jti"),
+            not_before: claims.not_before(),
+            scope: claims.optional_text("scope"),
+            grant_id: claims.optional_text("grant_id"),
+            auth_time: claims.date("auth_time"),
+            acr: claims.optional_text("acr"),
+            amr: claims.texts("amr"),
+            extra: claims.extra()?,
         })
-    }
-
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            issuer: &self.issuer,
-            audience: &self.audience,
-            expires_at: self.expires_at,
-            issued_at: self.issued_at,
-            not_before: self.not_before,
-        }
-    }
-
-    fn check_own_rules(&self, _audience: Option<&str>, _nonce: Option<&str>) -> Result<(), Error> {
-        Ok(())
     }
 }
 
@@ -127,7 +141,7 @@ impl Serialize for AccessToken {
         serialize_optional(&mut map, "auth_time", self.auth_time.as_ref())?;
         serialize_optional(&mut map, "acr", self.acr.as_ref())?;
         serialize_optional(&mut map, "amr", self.amr.as_ref())?;
-        serialize_extra(&mut map, &self.extra, &REGISTERED)?;
+        serialize_extra(&mut map, &self.extra, Self::CLAIMS)?;
         map.end()
     }
 }
@@ -166,7 +180,10 @@ mod tests {
         full.extra.insert("roles".to_owned(), json!(["admin", { "deep": [1, 2.5, null] }]));
         for token in [token(), full] {
             let json = serde_json::to_vec(&token).unwrap();
-            assert_eq!(AccessToken::read(Claims::parse(&json).unwrap()), Ok(token));
+            assert_eq!(
+                AccessToken::read(&Claims::parse(&json, AccessToken::CLAIMS).unwrap()),
+                Ok(token)
+            );
         }
     }
 
@@ -184,7 +201,8 @@ mod tests {
     #[test]
     fn extra_claims_never_stand_in_for_registered_ones() {
         let mut token = token();
-        for name in REGISTERED {
+        for rule in AccessToken::CLAIMS {
+            let name = rule.name();
             token.extra.insert(name.to_owned(), json!("forged"));
         }
         let json = serde_json::to_string(&token).unwrap();

@@ -4,8 +4,15 @@ use aws_lc_rs::digest;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-use super::{Facts, Profile, Rules, serialize_audience, serialize_extra, serialize_optional};
-use crate::{Algorithm, Error, base64url, jws::header, jwt::claims::Claims};
+use super::{serialize_audience, serialize_extra, serialize_optional};
+use crate::{
+    Algorithm, Error, Policy, base64url,
+    jwt::{
+        claims::{Claims, Form, Rule},
+        kind::{Profile, Rules},
+        policy::Audience,
+    },
+};
 
 /// An ID token: tells a client who logged in. It opens no API. Times are in seconds since the
 /// epoch.
@@ -39,21 +46,6 @@ pub struct IdToken {
     pub extra: Map<String, Value>,
 }
 
-const REGISTERED: [&str; 12] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "iat",
-    "auth_time",
-    "nonce",
-    "acr",
-    "amr",
-    "azp",
-    "at_hash",
-    "sid",
-];
-
 impl IdToken {
     /// The `typ` header of an ID token.
     pub const TYPE: &str = "JWT";
@@ -67,54 +59,90 @@ impl IdToken {
     }
 }
 
+impl Policy<IdToken> {
+    /// For ID tokens (OIDC Core 2) from `issuer` for the client `client_id`. All three must be
+    /// filled.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the name of what is empty.
+    pub fn id_token(
+        issuer: &str,
+        client_id: &str,
+        algorithms: &[Algorithm],
+    ) -> Result<Self, Error> {
+        let audience = Audience::Has(client_id.to_owned());
+        let policy = Self::build(issuer, ("client_id", audience), algorithms)?;
+        Ok(policy.expect(|expected| expected.client_id = client_id.to_owned()))
+    }
+
+    /// The token must carry this nonce, the one of the authorization request.
+    #[must_use]
+    pub fn nonce(self, nonce: &str) -> Self {
+        self.expect(|expected| expected.nonce = Some(nonce.to_owned()))
+    }
+}
+
+/// What a client knows of the ID token that it waits for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expected {
+    client_id: String,
+    nonce: Option<String>,
+}
+
 impl Profile for IdToken {}
 
 impl Rules for IdToken {
-    fn accepts_type(typ: Option<&str>) -> bool {
-        typ.is_none_or(|typ| header::same_type(typ, Self::TYPE))
-    }
-
-    fn read(mut claims: Claims<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            issuer: claims.required_text("iss")?,
-            subject: claims.subject()?,
-            audience: claims.audience()?,
-            expires_at: claims.required_date("exp")?,
-            issued_at: claims.required_date("iat")?,
-            auth_time: claims.date("auth_time")?,
-            nonce: claims.text("nonce")?,
-            acr: claims.text("acr")?,
-            amr: claims.text_list("amr")?,
-            authorized_party: claims.text("azp")?,
-            access_token_hash: claims.text("at_hash")?,
-            session_id: claims.text("sid")?,
-            extra: claims.into_extra()?,
-        })
-    }
-
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            issuer: &self.issuer,
-            audience: &self.audience,
-            expires_at: self.expires_at,
-            issued_at: self.issued_at,
-            not_before: None,
-        }
-    }
+    const TYPE: &'static str = Self::TYPE;
+    const TYPE_OPTIONAL: bool = true;
+    const CLAIMS: &'static [Rule] = &[
+        Rule::required("iss", Form::Text),
+        Rule::required("sub", Form::Subject),
+        Rule::required("aud", Form::TextOrList),
+        Rule::required("exp", Form::Date),
+        Rule::required("iat", Form::Date),
+        Rule::optional("auth_time", Form::Date),
+        Rule::optional("nonce", Form::Text),
+        Rule::optional("acr", Form::Text),
+        Rule::optional("amr", Form::TextList),
+        Rule::optional("azp", Form::Text),
+        Rule::optional("at_hash", Form::Text),
+        Rule::optional("sid", Form::Text),
+        // A logout token from an issuer that sets no typ (OIDC Back-Channel Logout section 2.4).
+        Rule::forbidden("events"),
+    ];
+    type Expected = Expected;
 
     /// OIDC Core section 3.1.3.7, steps 4, 5 and 11.
-    fn check_own_rules(&self, audience: Option<&str>, nonce: Option<&str>) -> Result<(), Error> {
-        match self.authorized_party.as_deref() {
-            Some(party) if audience.is_some_and(|client| party != client) => {
+    fn check(claims: &Claims<'_, Self>, expected: &Expected) -> Result<(), Error> {
+        match claims.text("azp") {
+            Some(party) if party != expected.client_id => return Err(Error::AuthorizedParty),
+            None if claims.texts("aud").is_some_and(|audience| audience.len() > 1) => {
                 return Err(Error::AuthorizedParty);
             }
-            None if self.audience.len() > 1 => return Err(Error::AuthorizedParty),
             _ => {}
         }
-        if nonce.is_some() && self.nonce.as_deref() != nonce {
+        if expected.nonce.is_some() && claims.text("nonce") != expected.nonce.as_deref() {
             return Err(Error::Nonce);
         }
         Ok(())
+    }
+
+    fn read(claims: &Claims<'_, Self>) -> Result<Self, Error> {
+        Ok(Self {
+            issuer: claims.owned_text("iss"),
+            subject: claims.owned_text("sub"),
+            audience: claims.texts("aud").unwrap_or_default(),
+            expires_at: claims.expires_at().unwrap_or_default(),
+            issued_at: claims.issued_at().unwrap_or_default(),
+            auth_time: claims.date("auth_time"),
+            nonce: claims.optional_text("nonce"),
+            acr: claims.optional_text("acr"),
+            amr: claims.texts("amr"),
+            authorized_party: claims.optional_text("azp"),
+            access_token_hash: claims.optional_text("at_hash"),
+            session_id: claims.optional_text("sid"),
+            extra: claims.extra()?,
+        })
     }
 }
 
@@ -133,7 +161,7 @@ impl Serialize for IdToken {
         serialize_optional(&mut map, "azp", self.authorized_party.as_ref())?;
         serialize_optional(&mut map, "at_hash", self.access_token_hash.as_ref())?;
         serialize_optional(&mut map, "sid", self.session_id.as_ref())?;
-        serialize_extra(&mut map, &self.extra, &REGISTERED)?;
+        serialize_extra(&mut map, &self.extra, Self::CLAIMS)?;
         map.end()
     }
 }
@@ -161,7 +189,7 @@ mod tests {
             extra: [("email".to_owned(), "ada@example.com".into())].into_iter().collect(),
         };
         let json = serde_json::to_vec(&token).unwrap();
-        assert_eq!(IdToken::read(Claims::parse(&json).unwrap()), Ok(token));
+        assert_eq!(IdToken::read(&Claims::parse(&json, IdToken::CLAIMS).unwrap()), Ok(token));
     }
 
     #[test]

@@ -1,0 +1,236 @@
+//! DPoP proofs: a client shows for each request that it holds a key (RFC 9449).
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{self, SHA256};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::serialize_optional;
+use crate::{
+    Algorithm, Error, Jwk, SigningKey, Timestamp, VerifyingKey, base64url,
+    jws::{compact, header},
+    jwt::{
+        self, Verified,
+        claims::{Claims, Form, Rule},
+        kind::Rules,
+    },
+};
+
+/// How old a proof may be unless the policy says otherwise: long enough for a slow network.
+const DEFAULT_MAX_AGE: Duration = Duration::from_secs(60);
+/// How far a client's clock may be ahead.
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+
+/// A DPoP proof (RFC 9449 section 4.2). Times are in seconds since the epoch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DpopProof {
+    /// `jti`: its own name; each is taken once.
+    pub token_id: String,
+    /// `htm`: the method of the request.
+    pub method: String,
+    /// `htu`: the URL of the request without query and fragment.
+    pub url: String,
+    /// `iat`: when it was made.
+    pub issued_at: u64,
+    /// `ath`: see [`DpopProof::access_token_hash`]; beside an access token only.
+    pub access_token_hash: Option<String>,
+    /// `nonce`: the one that the server handed out.
+    pub nonce: Option<String>,
+}
+
+impl DpopProof {
+    /// The `typ` header of a proof.
+    pub const TYPE: &str = "dpop+jwt";
+
+    /// `ath`: SHA-256 of the access token as it is sent, in base64url (RFC 9449 section 4.2).
+    pub fn access_token_hash(access_token: &str) -> String {
+        base64url::encode(digest::digest(&SHA256, access_token.as_bytes()).as_ref())
+    }
+
+    /// Signs the proof and puts the public key into its header.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedKey`] for a shared secret, which cannot prove anything to others.
+    pub fn sign(&self, key: &SigningKey) -> Result<String, Error> {
+        let jwk = key.public_jwk().ok_or(Error::UnsupportedKey("a secret has no public half"))?;
+        let header = header::write_with_key(key.algorithm(), Self::TYPE, &jwk)?;
+        let payload = serde_json::to_vec(self).map_err(|_| Error::Unserializable)?;
+        compact::sign_with_header(jwt::MAX_BYTES, key, &header, &payload)
+    }
+}
+
+/// What a proof must satisfy: the request that it comes with, and perhaps the access token.
+///
+/// A proof brings its own key; it proves that its sender holds that key and nothing more. The caller
+/// compares [`VerifiedProof::thumbprint`] with the `cnf` of the access token, checks the nonce, and
+/// sees to it that each `jti` is taken once.
+#[derive(Clone, Debug)]
+pub struct ProofPolicy {
+    method: String,
+    url: String,
+    algorithms: Vec<Algorithm>,
+    max_age: Duration,
+    leeway: Duration,
+    access_token_hash: Option<String>,
+}
+
+/// A proof that a [`ProofPolicy`] has accepted, and the key that it was made with.
+#[derive(Clone, Debug)]
+pub struct VerifiedProof {
+    proof: Verified<DpopProof>,
+    thumbprint: String,
+}
+
+impl VerifiedProof {
+    /// The claims.
+    pub fn proof(&self) -> &DpopProof {
+        &self.proof
+    }
+
+    /// The key's thumbprint: what `cnf.jkt` of a bound token holds (RFC 9449 section 6.1).
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+}
+
+impl ProofPolicy {
+    /// For a request with this method and URL, as the client sees it from outside. Query and
+    /// fragment of the URL do not matter (RFC 9449 section 4.3). Symmetric algorithms are refused.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the name of what is empty or unfit.
+    pub fn new(method: &str, url: &str, algorithms: &[Algorithm]) -> Result<Self, Error> {
+        let asymmetric = !algorithms.iter().any(|algorithm| algorithm.is_symmetric());
+        for (name, fits) in
+            [("method", !method.is_empty()), ("algorithms", !algorithms.is_empty() && asymmetric)]
+        {
+            if !fits {
+                return Err(Error::InvalidPolicy(name));
+            }
+        }
+        Ok(Self {
+            method: method.to_owned(),
+            url: normalized(url).ok_or(Error::InvalidPolicy("url"))?,
+            algorithms: algorithms.to_vec(),
+            max_age: DEFAULT_MAX_AGE,
+            leeway: DEFAULT_LEEWAY,
+            access_token_hash: None,
+        })
+    }
+
+    /// The proof comes beside this access token and must name it.
+    #[must_use]
+    pub fn with_access_token(self, access_token: &str) -> Self {
+        let hash = DpopProof::access_token_hash(access_token);
+        Self { access_token_hash: Some(hash), ..self }
+    }
+
+    /// How old a proof may be: 60 seconds unless set.
+    #[must_use]
+    pub fn max_age(self, max_age: Duration) -> Self {
+        Self { max_age, ..self }
+    }
+
+    /// Judges a proof.
+    ///
+    /// # Errors
+    /// The first rule that the proof breaks.
+    pub fn verify(&self, proof: &str, now: Timestamp) -> Result<VerifiedProof, Error> {
+        let parts = compact::split(proof, jwt::MAX_BYTES)?;
+        let decoded_header = base64url::decode(parts.header)?;
+        let (header, jwk) = header::parse_with_key(&decoded_header)?;
+        if !DpopProof::accepts_type(header.typ.as_deref()) {
+            return Err(Error::WrongType);
+        }
+        if !self.algorithms.contains(&header.algorithm) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        let jwk = Jwk::from_members(&jwk)?;
+        let key = VerifyingKey::from_jwk(&jwk)?;
+        let mut buffer = Vec::new();
+        let claims = Claims::parse(parts.open(&key, &mut buffer)?, DpopProof::CLAIMS)?;
+        self.check(&claims, now)?;
+        let proof = Verified::new(DpopProof::read(&claims)?, key);
+        Ok(VerifiedProof { proof, thumbprint: jwk.thumbprint() })
+    }
+
+    /// RFC 9449 section 4.3, steps 8 to 11.
+    fn check(&self, claims: &Claims<'_, DpopProof>, now: Timestamp) -> Result<(), Error> {
+        if claims.text("htm") != Some(&self.method) {
+            return Err(Error::InvalidClaim("htm"));
+        }
+        if claims.text("htu").and_then(normalized).as_ref() != Some(&self.url) {
+            return Err(Error::InvalidClaim("htu"));
+        }
+        let issued_at = Timestamp::from_secs(claims.issued_at().unwrap_or_default());
+        if issued_at > now.plus(self.leeway) {
+            return Err(Error::IssuedInFuture);
+        }
+        if now > issued_at.plus(self.max_age).plus(self.leeway) {
+            return Err(Error::TooOld);
+        }
+        match (&self.access_token_hash, claims.text("ath")) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(Error::MissingClaim("ath")),
+            (Some(expected), Some(found)) if expected == found => Ok(()),
+            (Some(_), Some(_)) => Err(Error::InvalidClaim("ath")),
+        }
+    }
+}
+
+impl Rules for DpopProof {
+    const TYPE: &'static str = Self::TYPE;
+    const CLAIMS: &'static [Rule] = &[
+        Rule::required("jti", Form::Text),
+        Rule::required("htm", Form::Text),
+        Rule::required("htu", Form::Text),
+        Rule::required("iat", Form::Date),
+        Rule::optional("ath", Form::Text),
+        Rule::optional("nonce", Form::Text),
+    ];
+    type Expected = ();
+
+    fn read(claims: &Claims<'_, Self>) -> Result<Self, Error> {
+        Ok(Self {
+            token_id: claims.owned_text("jti"),
+            method: claims.owned_text("htm"),
+            url: claims.owned_text("htu"),
+            issued_at: claims.issued_at().unwrap_or_default(),
+            access_token_hash: claims.optional_text("ath"),
+            nonce: claims.optional_text("nonce"),
+        })
+    }
+}
+
+impl Serialize for DpopProof {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("jti", &self.token_id)?;
+        map.serialize_entry("htm", &self.method)?;
+        map.serialize_entry("htu", &self.url)?;
+        map.serialize_entry("iat", &self.issued_at)?;
+        serialize_optional(&mut map, "ath", self.access_token_hash.as_ref())?;
+        serialize_optional(&mut map, "nonce", self.nonce.as_ref())?;
+        map.end()
+    }
+}
+
+/// The URL without query and fragment, with scheme and host in lower case, without the scheme's own
+/// port, and with a path (RFC 3986 sections 6.2.2.1 and 6.2.3). `None` when it is no HTTP URL.
+fn normalized(url: &str) -> Option<String> {
+    let url = url.split(['?', '#']).next()?;
+    let (scheme, rest) = url.split_once("://")?;
+    let scheme = scheme.to_ascii_lowercase();
+    let own_port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    let (authority, path) = rest.find('/').map_or((rest, "/"), |place| rest.split_at(place));
+    let authority = authority.to_ascii_lowercase();
+    let authority = authority.strip_suffix(own_port).unwrap_or(&authority);
+    if authority.is_empty() || authority.contains('@') {
+        return None;
+    }
+    Some(format!("{scheme}://{authority}{path}"))
+}
