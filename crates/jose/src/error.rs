@@ -7,7 +7,8 @@ use std::fmt;
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Not three parts separated by two dots (RFC 7515 section 7.1).
+    /// Not the parts of the compact form (RFC 7515 section 7.1, RFC 7516 section 7.1), or not the
+    /// members of the JSON form (section 7.2 of both).
     Malformed,
     /// Not canonical base64url (RFC 7515 section 2): padding, foreign characters, unused bits set.
     Base64,
@@ -29,6 +30,8 @@ pub enum Error {
     MissingKeyId,
     /// The signature does not fit the key and the content.
     BadSignature,
+    /// No signature is by the key whose signature is asked for.
+    MissingSignature,
     /// The `typ` header is that of another kind of token (RFC 8725 section 3.11).
     WrongType,
     /// `iss` is not the expected issuer, compared character for character.
@@ -69,7 +72,7 @@ pub enum Error {
     InvalidPolicy(&'static str),
     /// The claims do not fit the type that the caller reads them into.
     UnfitClaims,
-    /// The claims could not be turned into a JSON object.
+    /// The claims could not be turned into a JSON object, or the payload not into this form.
     Unserializable,
     /// The crypto library failed to make a key or a signature, or to draw random bytes.
     Crypto,
@@ -80,7 +83,7 @@ pub enum Error {
     EncryptionNotAllowed,
     /// More signatures or recipients than the limit, or none at all.
     SignatureCount,
-    /// The token is encrypted where a signed one is expected, or the reverse (RFC 8725 section 3.2).
+    /// The token is encrypted where a signed one is expected, or the reverse (RFC 8725 3.2).
     WrongProtection,
 }
 
@@ -93,18 +96,12 @@ impl Error {
     /// The stable name, and the sentence for the log.
     const fn row(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Malformed => {
-                ("malformed", "the token is not three base64url parts separated by two dots")
-            }
+            Self::Malformed => ("malformed", "it lacks the parts or members of its form"),
             Self::Base64 => ("base64", "a part is not canonical base64url without padding"),
             Self::Json => ("json", "the JSON is not well formed, not UTF-8 or nested too deeply"),
-            Self::DuplicateMember => {
-                ("duplicate_member", "a JSON object names the same member twice")
-            }
+            Self::DuplicateMember => ("duplicate_member", "a JSON object names a member twice"),
             Self::TooLarge => ("too_large", "the input is longer than the limit"),
-            Self::InvalidHeader(_) => {
-                ("invalid_header", "a header member is missing, malformed or not supported")
-            }
+            Self::InvalidHeader(_) => ("invalid_header", "a header member is missing or refused"),
             Self::UnknownCritical => (
                 "unknown_critical",
                 "the header marks an extension as critical, and none is supported",
@@ -116,9 +113,8 @@ impl Error {
             Self::UnknownKey => ("unknown_key", "no key in the set has the key id of the token"),
             Self::MissingKeyId => ("missing_key_id", "the header has no key id"),
             Self::BadSignature => ("bad_signature", "the signature does not match"),
-            Self::WrongType => {
-                ("wrong_type", "the typ header says that this is another kind of token")
-            }
+            Self::MissingSignature => ("missing_signature", "a required key has not signed"),
+            Self::WrongType => ("wrong_type", "the typ header names another kind of token"),
             Self::Issuer => ("issuer", "the token comes from another issuer"),
             Self::Audience => ("audience", "the token is meant for another audience"),
             Self::AuthorizedParty => {
@@ -127,9 +123,7 @@ impl Error {
             Self::Nonce => ("nonce", "the nonce is missing or is not the one of the request"),
             Self::Expired => ("expired", "the token has expired"),
             Self::NotYetValid => ("not_yet_valid", "the token is not valid yet"),
-            Self::IssuedInFuture => {
-                ("issued_in_future", "the token says that it was issued in the future")
-            }
+            Self::IssuedInFuture => ("issued_in_future", "the token was issued in the future"),
             Self::ForbiddenClaim(_) => {
                 ("forbidden_claim", "this kind of token must not have a claim that it has")
             }
@@ -147,24 +141,16 @@ impl Error {
                 "private_key",
                 "the JWK carries private or secret members where a public key is expected",
             ),
-            Self::DuplicateKeyId => {
-                ("duplicate_key_id", "two keys in the set have the same key id")
-            }
+            Self::DuplicateKeyId => ("duplicate_key_id", "two keys of the set share a key id"),
             Self::InvalidPolicy(_) => ("invalid_policy", "the policy lacks a value"),
-            Self::Unserializable => {
-                ("unserializable", "the claims cannot be written as a JSON object")
-            }
-            Self::Crypto => {
-                ("crypto", "the crypto library could not make the key or the signature")
-            }
+            Self::Unserializable => ("unserializable", "the content cannot take this form"),
+            Self::Crypto => ("crypto", "the crypto library failed at a key or a signature"),
             Self::Decryption => ("decryption", "it cannot be decrypted with this key"),
             Self::EncryptionNotAllowed => (
                 "encryption_not_allowed",
                 "the content encryption in the header is not allowed here",
             ),
-            Self::SignatureCount => {
-                ("signature_count", "there are no signatures or recipients, or more than the limit")
-            }
+            Self::SignatureCount => ("signature_count", "no signatures or recipients, or too many"),
             Self::WrongProtection => (
                 "wrong_protection",
                 "the token is encrypted where a signed one is expected, or the reverse",

@@ -14,6 +14,8 @@ use crate::{
 pub(crate) const MAX_BYTES: usize = 4 * 1024;
 const MAX_KEY_ID_BYTES: usize = 256;
 const MAX_TYPE_BYTES: usize = 128;
+/// Each is compared with the protected ones.
+const MAX_UNPROTECTED_MEMBERS: usize = 64;
 
 /// What a verifier reads from a header. `jku`, `jwk`, `x5u` and `x5c` are not among it: a token
 /// cannot bring or point at its own key (RFC 8725 section 3.10).
@@ -24,10 +26,34 @@ pub(crate) struct Header<'a> {
     pub(crate) typ: Option<Cow<'a, str>>,
 }
 
+/// How the payload enters the signature. A verifier reads one of the two and refuses the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As base64url, like everywhere but in RFC 7797.
+    Base64url,
+    /// As it is: `b64` is false and critical (RFC 7797 sections 3 and 6).
+    Unencoded,
+}
+
+impl Encoding {
+    /// The members that announce it, to be written after others.
+    pub(crate) const fn members(self) -> &'static str {
+        match self {
+            Self::Base64url => "",
+            Self::Unencoded => r#","b64":false,"crit":["b64"]"#,
+        }
+    }
+}
+
 /// Reads a header that has been decoded.
 pub(crate) fn parse(json: &[u8]) -> Result<Header<'_>, Error> {
+    parse_for(Encoding::Base64url, json)
+}
+
+/// Reads a header that has been decoded and must announce this encoding.
+pub(crate) fn parse_for(encoding: Encoding, json: &[u8]) -> Result<Header<'_>, Error> {
     let mut members = members(json)?;
-    read(&mut members)
+    read(encoding, &mut members)
 }
 
 /// Reads the header of a token that proves possession of the key that it brings: the one kind whose
@@ -35,19 +61,54 @@ pub(crate) fn parse(json: &[u8]) -> Result<Header<'_>, Error> {
 pub(crate) fn parse_with_key(json: &[u8]) -> Result<(Header<'_>, Members<'_>), Error> {
     let mut members = members(json)?;
     let key = members.get("jwk").and_then(Value::as_object);
-    Ok((read(&mut members)?, key.ok_or(Error::InvalidHeader("jwk"))?))
+    Ok((read(Encoding::Base64url, &mut members)?, key.ok_or(Error::InvalidHeader("jwk"))?))
+}
+
+/// Reads the two headers of a JSON form (RFC 7515 section 7.2.1). Nothing but the key id is taken
+/// from the one that the signature does not cover.
+pub(crate) fn parse_pair<'a>(
+    encoding: Encoding,
+    protected: &'a [u8],
+    outside: &Members<'_>,
+) -> Result<Header<'a>, Error> {
+    let mut members = members(protected)?;
+    if outside.iter().count() > MAX_UNPROTECTED_MEMBERS {
+        return Err(Error::TooLarge);
+    }
+    if outside.contains("crit") {
+        return Err(Error::UnknownCritical);
+    }
+    // What decides how the signature is checked must be covered by it (RFC 8725 section 3.1).
+    for refused in ["alg", "b64", "zip", "enc"] {
+        if outside.contains(refused) {
+            return Err(Error::InvalidHeader(refused));
+        }
+    }
+    if outside.iter().any(|(name, _)| members.contains(name)) {
+        return Err(Error::DuplicateMember);
+    }
+    let mut header = read(encoding, &mut members)?;
+    if let Some(value) = outside.get("kid") {
+        let key_id = value.as_text().filter(|text| is_key_id(text));
+        let key_id = key_id.ok_or(Error::InvalidHeader("kid"))?;
+        header.key_id = Some(Cow::Owned(key_id.to_owned()));
+    }
+    Ok(header)
 }
 
 fn members(json: &[u8]) -> Result<Members<'_>, Error> {
     if json.len() > MAX_BYTES { Err(Error::TooLarge) } else { json::parse_object(json) }
 }
 
-fn read<'a>(members: &mut Members<'a>) -> Result<Header<'a>, Error> {
-    if members.contains("crit") {
-        return Err(Error::UnknownCritical);
+fn read<'a>(encoding: Encoding, members: &mut Members<'a>) -> Result<Header<'a>, Error> {
+    match encoding {
+        Encoding::Base64url if members.contains("crit") => return Err(Error::UnknownCritical),
+        Encoding::Base64url if members.contains("b64") => return Err(Error::InvalidHeader("b64")),
+        Encoding::Base64url => {}
+        Encoding::Unencoded => check_unencoded(members)?,
     }
-    // An unencoded payload (RFC 7797) and members of encrypted tokens change what the parts mean.
-    for refused in ["b64", "zip", "enc"] {
+    // Members of encrypted tokens change what the parts mean.
+    for refused in ["zip", "enc"] {
         if members.contains(refused) {
             return Err(Error::InvalidHeader(refused));
         }
@@ -59,6 +120,19 @@ fn read<'a>(members: &mut Members<'a>) -> Result<Header<'a>, Error> {
     let key_id = take_text(members, "kid", is_key_id)?;
     let typ = take_text(members, "typ", is_type)?;
     Ok(Header { algorithm, key_id, typ })
+}
+
+/// `"b64":false` and `"crit":["b64"]`, both or nothing: a reader that does not know `b64` must be
+/// stopped by `crit` (RFC 7797 section 6).
+fn check_unencoded(members: &Members<'_>) -> Result<(), Error> {
+    if !matches!(members.get("b64"), Some(Value::Bool(false))) {
+        return Err(Error::InvalidHeader("b64"));
+    }
+    let critical = members.get("crit").ok_or(Error::InvalidHeader("crit"))?;
+    let only_b64 = critical
+        .as_array()
+        .is_some_and(|names| names.len() == 1 && names[0].as_text() == Some("b64"));
+    if only_b64 { Ok(()) } else { Err(Error::UnknownCritical) }
 }
 
 /// Writes the header of a token that this key signs.
@@ -77,6 +151,18 @@ pub(crate) fn write(
         text.push_str(&quote(typ)?);
     }
     text.push('}');
+    Ok(text)
+}
+
+/// The same with the members that announce how the payload enters the signature.
+pub(crate) fn write_for(
+    encoding: Encoding,
+    algorithm: Algorithm,
+    key_id: &str,
+    typ: Option<&str>,
+) -> Result<String, Error> {
+    let mut text = write(algorithm, key_id, typ)?;
+    text.insert_str(text.len() - 1, encoding.members());
     Ok(text)
 }
 
