@@ -3,9 +3,12 @@
 // The folder bears the noun; this file of the folder holds the single key.
 #[expect(clippy::module_inception, reason = "one key and its set are two files of one folder")]
 mod jwk;
-pub(crate) mod private;
+mod labels;
+mod members;
+mod private;
 mod set;
 pub(crate) mod thumbprint;
 
 pub use jwk::Jwk;
+pub use private::PrivateJwk;
 pub use set::{JwkSet, KeySet, RejectedKey};

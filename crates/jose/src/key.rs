@@ -1,13 +1,21 @@
 //! Keys, each tied to one algorithm and parsed once.
 
+mod der;
+mod key_type;
 mod material;
+mod numbers;
+pub(crate) mod pem;
+pub(crate) mod pkcs8;
 mod rsa_strength;
 mod secret;
 mod signing;
+mod small_order;
+pub(crate) mod spki;
 mod verifying;
 
+pub use key_type::KeyType;
 pub(crate) use material::Material;
+pub(crate) use numbers::{PrivateNumbers, RsaNumbers};
 pub(crate) use secret::Secret;
-pub(crate) use signing::Signer;
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;

@@ -37,11 +37,11 @@ mod key;
 mod profile;
 mod time;
 
-pub use alg::Algorithm;
+pub use alg::{Algorithm, KeyAlgorithm};
 pub use error::Error;
-pub use jwk::{Jwk, JwkSet, KeySet, RejectedKey};
+pub use jwk::{Jwk, JwkSet, KeySet, PrivateJwk, RejectedKey};
 pub use jwt::{Buffer, Claims, Policy, Profile, Unverified, Verified};
-pub use key::{SigningKey, VerifyingKey};
+pub use key::{KeyType, SigningKey, VerifyingKey};
 pub use profile::{
     AccessToken, ClientAssertion, DpopProof, IdToken, IdTokenHint, IntrospectionResponse,
     LogoutToken, ProofPolicy, RequestObject, SecurityEvent, StatusListToken, VerifiedProof,

@@ -2,36 +2,45 @@
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::thumbprint;
+use super::{labels::Labels, members, thumbprint};
 use crate::{
     Algorithm, Error,
-    alg::KeyKind,
-    base64url,
-    json::{self, Members, Value},
-    jws::header,
-    key::Material,
+    json::{self, Members},
+    jwe::KeyManagement,
+    key::{
+        Material,
+        pem::{self, Label},
+        spki,
+    },
 };
 
-/// An RSA key of 8192 bits takes 1.4 KiB; the rest is room for members that are ignored.
+/// An RSA key of 8192 bits takes 1.4 KiB, one of ML-DSA-87 3.5 KiB; the rest is room for members
+/// that are ignored.
 const MAX_BYTES: usize = 16 * 1024;
-/// Members that only a private key or a secret has (RFC 7518 sections 6.2.2, 6.3.2, 6.4.1).
-const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// Members that only a private key or a secret has (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1,
+/// RFC 9964 section 3).
+const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
-/// A public key in JSON (RFC 7517): RSA, P-256 or Ed25519. It has passed the checks for its kind,
-/// so every `Jwk` holds a usable key. Private and secret keys cannot be held in this type.
+/// A public key in JSON (RFC 7517): RSA, EC on P-256, P-384, P-521 and secp256k1, Ed25519, X25519,
+/// ML-DSA. It has passed the checks for its kind, so every `Jwk` holds a usable key. Private and
+/// secret keys cannot be held in this type.
+///
+/// ```
+/// use countersign_jose::{Algorithm, Jwk, VerifyingKey};
+/// // RFC 8037 appendix A.2.
+/// let json = br#"{"kty":"OKP","crv":"Ed25519",
+///     "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+/// let jwk = Jwk::from_json(json)?;
+/// assert_eq!(jwk.algorithm(), Some(Algorithm::Ed25519));
+/// assert_eq!(jwk.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+/// let key = VerifyingKey::from_jwk(&jwk)?;
+/// assert!(key.verify(b"message", &[0; 64]).is_err());
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jwk {
     material: Material,
-    key_id: Option<String>,
-    algorithm: Option<Algorithm>,
-    usage: Usage,
-}
-
-/// What `use` and `key_ops` permit (RFC 7517 sections 4.2 and 4.3).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    public_use: Option<String>,
-    operations: Option<Vec<String>>,
+    labels: Labels,
 }
 
 impl Jwk {
@@ -44,6 +53,33 @@ impl Jwk {
         Self::from_members(&json::parse_object(json)?)
     }
 
+    /// From a public key in DER: `SubjectPublicKeyInfo` (RFC 5280 section 4.1). It has no name and,
+    /// but for ML-DSA, no `alg`.
+    pub fn from_der(der: &[u8]) -> Result<Self, Error> {
+        Self::new(spki::read(der)?, Labels::default())
+    }
+
+    /// From a PEM text with one public key: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        let (label, der) = pem::read(text)?;
+        let material = match label {
+            Label::Public => spki::read(&der)?,
+            Label::RsaPublic => spki::read_rsa(&der)?,
+            Label::Private | Label::RsaPrivate | Label::EcPrivate => return Err(Error::PrivateKey),
+        };
+        Self::new(material, Labels::default())
+    }
+
+    /// The key as `SubjectPublicKeyInfo` in DER, without its name and its algorithm.
+    pub fn to_spki_der(&self) -> Vec<u8> {
+        spki::write(&self.material)
+    }
+
+    /// The key as `SubjectPublicKeyInfo` in PEM; see [`Jwk::to_spki_der`].
+    pub fn to_pem(&self) -> String {
+        pem::write(Label::Public, &self.to_spki_der()).to_string()
+    }
+
     pub(crate) fn from_members(members: &Members<'_>) -> Result<Self, Error> {
         if PRIVATE_MEMBERS.iter().any(|name| members.contains(name)) {
             return Err(Error::PrivateKey);
@@ -53,29 +89,32 @@ impl Jwk {
 
     /// Reads the public members and looks at no others.
     pub(super) fn from_public_members(members: &Members<'_>) -> Result<Self, Error> {
-        let usage = Usage::read(members)?;
-        let key_id = read_key_id(members)?;
-        let material = read_material(members)?;
-        let declared = read_algorithm(members)?;
-        let algorithm = match (declared, material.kind()) {
-            (Some(declared), _) => Some(declared),
-            (None, KeyKind::P256) => Some(Algorithm::ES256),
-            (None, KeyKind::Ed25519) => Some(Algorithm::Ed25519),
-            (None, KeyKind::Rsa | KeyKind::Secret) => None,
-        };
-        material.parse(algorithm.unwrap_or(Algorithm::RS256))?;
-        Ok(Self { material, key_id, algorithm, usage })
+        Self::new(members::read_public(members)?, Labels::read(members)?)
     }
 
-    /// The public half of a signing key, named by its thumbprint unless it has a name.
-    pub(crate) fn for_signing(
-        material: Material,
-        algorithm: Algorithm,
-        name: Option<String>,
-    ) -> Self {
-        let key_id = Some(name.unwrap_or_else(|| thumbprint::of_public(&material)));
-        let usage = Usage { public_use: Some("sig".to_owned()), operations: None };
-        Self { material, key_id, algorithm: Some(algorithm), usage }
+    /// Checks the numbers, and that the declared algorithm fits them.
+    pub(crate) fn new(material: Material, labels: Labels) -> Result<Self, Error> {
+        let labels = labels.complete_for(material.kind());
+        labels.check_fits(material.kind())?;
+        material.check()?;
+        Ok(Self { material, labels })
+    }
+
+    /// The same key under another name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`] unless the name has 1 to 256 bytes of printable ASCII.
+    pub fn with_key_id(mut self, key_id: &str) -> Result<Self, Error> {
+        self.labels = self.labels.with_key_id(key_id)?;
+        Ok(self)
+    }
+
+    /// The key as the signer of this algorithm publishes it, named by its thumbprint unless it has
+    /// a name.
+    pub(crate) fn published_for(self, algorithm: Algorithm) -> Self {
+        let key_id = self.labels.key_id.clone().unwrap_or_else(|| self.thumbprint());
+        let labels = Labels { key_id: Some(key_id), ..Labels::for_algorithm(algorithm.into()) };
+        Self { labels, ..self }
     }
 
     /// The thumbprint: SHA-256 of the required members, in base64url (RFC 7638).
@@ -83,135 +122,41 @@ impl Jwk {
         thumbprint::of_public(&self.material)
     }
 
+    /// The thumbprint as a URI (RFC 9278).
+    pub fn thumbprint_uri(&self) -> String {
+        format!("{}{}", thumbprint::URI_PREFIX, self.thumbprint())
+    }
+
     /// The `kid` that the JWK brought.
     pub fn key_id(&self) -> Option<&str> {
-        self.key_id.as_deref()
+        self.labels.key_id.as_deref()
     }
 
-    /// The algorithm that `alg` names, or the only one that the curve permits; `None` for an RSA
-    /// key without `alg`.
+    /// The signature algorithm that `alg` names, or the only one that the kind of key permits;
+    /// `None` for an RSA key without `alg`, and for a key of encryption.
     pub fn algorithm(&self) -> Option<Algorithm> {
-        self.algorithm
+        self.labels.signature_algorithm(self.material.kind())
     }
 
-    pub(crate) fn material(&self) -> &Material {
+    /// The algorithm of encryption that `alg` names.
+    pub fn key_management(&self) -> Option<KeyManagement> {
+        self.labels.key_management()
+    }
+
+    pub(crate) const fn material(&self) -> &Material {
         &self.material
     }
 
-    /// Whether `use` and `key_ops` permit the operation `verify` or `sign`.
-    pub(crate) fn check_permits(&self, operation: &str) -> Result<(), Error> {
-        self.usage.check_permits(operation)
+    pub(crate) const fn labels(&self) -> &Labels {
+        &self.labels
     }
-}
-
-impl Usage {
-    pub(super) fn read(members: &Members<'_>) -> Result<Self, Error> {
-        let public_use = match members.get("use") {
-            None => None,
-            Some(value) => {
-                let text = value.as_text().ok_or(Error::InvalidKey("use is not a string"))?;
-                Some(text.to_owned())
-            }
-        };
-        let operations = match members.get("key_ops") {
-            None => None,
-            Some(value) => {
-                let texts = |items: Vec<Value<'_>>| {
-                    items.iter().map(|item| item.as_text().map(str::to_owned)).collect()
-                };
-                let list: Option<Vec<String>> = value.as_array().and_then(texts);
-                Some(list.ok_or(Error::InvalidKey("key_ops is not an array of strings"))?)
-            }
-        };
-        Ok(Self { public_use, operations })
-    }
-
-    pub(super) fn check_permits(&self, operation: &str) -> Result<(), Error> {
-        let by_use = self.public_use.as_deref().is_none_or(|value| value == "sig");
-        let by_operations = self
-            .operations
-            .as_ref()
-            .is_none_or(|operations| operations.iter().any(|name| name == operation));
-        if by_use && by_operations { Ok(()) } else { Err(Error::WrongKeyUse) }
-    }
-}
-
-pub(super) fn read_key_id(members: &Members<'_>) -> Result<Option<String>, Error> {
-    let Some(value) = members.get("kid") else { return Ok(None) };
-    let text = value.as_text().filter(|text| header::is_key_id(text));
-    Ok(Some(text.ok_or(Error::InvalidKey("kid is not a short printable string"))?.to_owned()))
-}
-
-pub(super) fn read_algorithm(members: &Members<'_>) -> Result<Option<Algorithm>, Error> {
-    let Some(value) = members.get("alg") else { return Ok(None) };
-    let name = value.as_text().ok_or(Error::InvalidKey("alg is not a string"))?;
-    Algorithm::from_name(name).map(Some).ok_or(Error::UnsupportedKey("alg"))
-}
-
-fn read_material(members: &Members<'_>) -> Result<Material, Error> {
-    let text = |name| members.get(name).and_then(Value::as_text);
-    match (text("kty"), text("crv")) {
-        (Some("RSA"), _) => Ok(Material::Rsa {
-            modulus: read_bytes(members, "n")?,
-            exponent: read_bytes(members, "e")?,
-        }),
-        (Some("EC"), Some("P-256")) => {
-            Ok(Material::P256 { x: read_exact(members, "x")?, y: read_exact(members, "y")? })
-        }
-        (Some("OKP"), Some("Ed25519")) => Ok(Material::Ed25519 { x: read_exact(members, "x")? }),
-        (Some("EC" | "OKP"), Some(_)) => Err(Error::UnsupportedKey("crv")),
-        (Some("EC" | "OKP"), None) => Err(Error::InvalidKey("crv is missing")),
-        (Some("oct"), _) => Err(Error::PrivateKey),
-        (Some(_), _) => Err(Error::UnsupportedKey("kty")),
-        (None, _) => Err(Error::InvalidKey("kty is missing")),
-    }
-}
-
-/// A member in base64url.
-fn read_bytes(members: &Members<'_>, name: &str) -> Result<Vec<u8>, Error> {
-    let text = members.get(name).and_then(Value::as_text);
-    base64url::decode(text.ok_or(Error::InvalidKey("a number is missing"))?.as_bytes())
-}
-
-/// A coordinate: leading zeros are part of it (RFC 7518 section 6.2.1.2).
-fn read_exact(members: &Members<'_>, name: &str) -> Result<[u8; 32], Error> {
-    let bytes = read_bytes(members, name)?;
-    bytes.try_into().map_err(|_| Error::InvalidKey("a coordinate is not 32 bytes long"))
 }
 
 impl Serialize for Jwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        match &self.material {
-            Material::Rsa { modulus, exponent } => {
-                map.serialize_entry("kty", "RSA")?;
-                map.serialize_entry("n", &base64url::encode(modulus))?;
-                map.serialize_entry("e", &base64url::encode(exponent))?;
-            }
-            Material::P256 { x, y } => {
-                map.serialize_entry("kty", "EC")?;
-                map.serialize_entry("crv", "P-256")?;
-                map.serialize_entry("x", &base64url::encode(x))?;
-                map.serialize_entry("y", &base64url::encode(y))?;
-            }
-            Material::Ed25519 { x } => {
-                map.serialize_entry("kty", "OKP")?;
-                map.serialize_entry("crv", "Ed25519")?;
-                map.serialize_entry("x", &base64url::encode(x))?;
-            }
-        }
-        if let Some(key_id) = &self.key_id {
-            map.serialize_entry("kid", key_id)?;
-        }
-        if let Some(public_use) = &self.usage.public_use {
-            map.serialize_entry("use", public_use)?;
-        }
-        if let Some(operations) = &self.usage.operations {
-            map.serialize_entry("key_ops", operations)?;
-        }
-        if let Some(algorithm) = self.algorithm {
-            map.serialize_entry("alg", algorithm.name())?;
-        }
+        members::write_public(&self.material, &mut map)?;
+        self.labels.serialize(&mut map)?;
         map.end()
     }
 }

@@ -177,7 +177,7 @@ mod tests {
         let keys = [
             public_json(&good),
             r#"{"kty":"oct","k":"AAAA","kid":"secret"}"#.to_owned(),
-            r#"{"kty":"EC","crv":"P-521","x":"AA","y":"AA","kid":"p521"}"#.to_owned(),
+            r#"{"kty":"EC","crv":"P-224","x":"AA","y":"AA","kid":"p224"}"#.to_owned(),
             format!(r#"{{"kty":"AKP","kid":"{long}"}}"#),
             r#""no object""#.to_owned(),
         ];
@@ -190,7 +190,7 @@ mod tests {
             found,
             [
                 (Some("secret"), "private_key"),
-                (Some("p521"), "unsupported_key"),
+                (Some("p224"), "unsupported_key"),
                 (None, "invalid_key"),
                 (None, "invalid_key"),
             ]

@@ -5,18 +5,27 @@ use zeroize::Zeroizing;
 
 use crate::{base64url, key::Material};
 
-/// SHA-256 over the required members in the order of their names, in base64url.
+/// What stands before a SHA-256 thumbprint in its URI (RFC 9278 section 4).
+pub(crate) const URI_PREFIX: &str = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:";
+
+/// SHA-256 over the required members in the order of their names, in base64url. They are those of
+/// RFC 7638 section 3.2, RFC 8037 section 2 and RFC 9964 section 6.
 pub(crate) fn of_public(material: &Material) -> String {
     let encode = |bytes: &[u8]| base64url::encode(bytes);
     let text = match material {
         Material::Rsa { modulus, exponent } => {
             format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(exponent), encode(modulus))
         }
-        Material::P256 { x, y } => {
-            format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, encode(x), encode(y))
+        Material::Ec { curve, point } => {
+            let (x, y) = Material::coordinates(*curve, point);
+            let (crv, x, y) = (curve.name(), encode(x), encode(y));
+            format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#)
         }
-        Material::Ed25519 { x } => {
-            format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, encode(x))
+        Material::Okp { curve, x } => {
+            format!(r#"{{"crv":"{}","kty":"OKP","x":"{}"}}"#, curve.name(), encode(x))
+        }
+        Material::Akp { set, public } => {
+            format!(r#"{{"alg":"{}","kty":"AKP","pub":"{}"}}"#, set.name(), encode(public))
         }
     };
     hash(text.as_bytes())

@@ -1,12 +1,9 @@
 //! Shared secrets for HMAC: long enough, and really secret.
 
-use aws_lc_rs::{
-    hmac,
-    signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey},
-};
+use aws_lc_rs::{hmac, signature::ParsedPublicKey};
 use zeroize::Zeroizing;
 
-use crate::{Algorithm, Error, jwk::thumbprint};
+use crate::{Algorithm, Error, alg::EcCurve, jwk::thumbprint};
 
 /// Nothing longer is a secret that somebody chose; it is a file given by mistake.
 const MAX_BYTES: usize = 4096;
@@ -21,9 +18,9 @@ impl Secret {
     /// Takes the secret in when it is at least as long as the hash (RFC 7518 section 3.2) and does
     /// not look like a public key: that mistake lets anyone sign (RFC 8725 section 2.1).
     pub(crate) fn new(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, Error> {
-        if !algorithm.is_symmetric() {
+        let Some(hmac) = algorithm.hmac() else {
             return Err(Error::UnsupportedKey("the algorithm does not work with a shared secret"));
-        }
+        };
         if bytes.len() < algorithm.hash().output_len() {
             return Err(Error::WeakKey("the secret is shorter than the hash"));
         }
@@ -33,7 +30,7 @@ impl Secret {
         if looks_like_a_key_file(bytes) {
             return Err(Error::WeakKey("the secret looks like a PEM, DER or JWK key"));
         }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        let key = hmac::Key::new(hmac, bytes);
         Ok(Self { key, key_id: thumbprint::of_secret(bytes) })
     }
 }
@@ -44,7 +41,12 @@ fn looks_like_a_key_file(bytes: &[u8]) -> bool {
         || (text.starts_with(b"{") && text.windows(5).any(|window| window == b"\"kty\""))
         || looks_like_der(bytes)
         || is_base64_of_der(text)
-        || ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, bytes).is_ok()
+        || is_point(bytes)
+}
+
+/// A bare point of a curve, as some formats hold a public key.
+fn is_point(bytes: &[u8]) -> bool {
+    EcCurve::ALL.iter().any(|curve| ParsedPublicKey::new(curve.verification(), bytes).is_ok())
 }
 
 /// A DER sequence of exactly this length that starts as a key or a certificate does: with a
@@ -74,7 +76,7 @@ fn is_base64_of_der(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SigningKey;
+    use crate::{SigningKey, key::Material};
 
     fn refused(bytes: &[u8]) -> bool {
         matches!(Secret::new(Algorithm::HS256, bytes), Err(Error::WeakKey(_)))
@@ -104,9 +106,14 @@ mod tests {
 
     #[test]
     fn a_bare_point_of_the_curve_is_refused() {
-        let jwk = SigningKey::generate(Algorithm::ES256).unwrap().public_jwk().unwrap();
-        let crate::key::Material::P256 { x, y } = jwk.material() else { panic!("not P-256") };
-        assert!(refused(&crate::key::Material::p256_point(x, y)));
+        for algorithm in [Algorithm::ES256, Algorithm::ES384, Algorithm::ES512, Algorithm::ES256K] {
+            let jwk = SigningKey::generate(algorithm).unwrap().public_jwk().unwrap();
+            let Material::Ec { curve, point } = jwk.material() else { panic!("no curve") };
+            assert!(refused(point), "{algorithm}");
+            let (x, y) = Material::coordinates(*curve, point);
+            let compressed = [&[2 + (y[y.len() - 1] & 1)], x].concat();
+            assert!(refused(&compressed), "{algorithm}");
+        }
     }
 
     #[test]

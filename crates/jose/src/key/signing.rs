@@ -5,25 +5,35 @@ use std::fmt;
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
     hmac,
-    rand::{self, SystemRandom},
+    rand::SystemRandom,
     rsa,
-    signature::{
-        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    },
+    signature::{EcdsaKeyPair, Ed25519KeyPair, PqdsaKeyPair, RsaSignatureEncoding},
 };
 use zeroize::Zeroizing;
 
-use super::{Material, Secret, VerifyingKey};
-use crate::{Algorithm, Error, Jwk, alg::KeyKind, jwk::private};
+use super::{PrivateNumbers, Secret, VerifyingKey, numbers};
+use crate::{Algorithm, Error, Jwk, PrivateJwk};
 
-/// PKCS#8 of the largest RSA key takes about 4.7 KiB.
-const MAX_PKCS8_BYTES: usize = 8 * 1024;
+/// Bytes of the largest signatures: RSA with 8192 bits, ML-DSA-87.
+const MAX_RSA_BYTES: usize = 1024;
+const MAX_ML_DSA_BYTES: usize = 4627;
 
 /// A private key or shared secret, tied to one algorithm and parsed once.
 ///
-/// Generation and ECDSA signing draw their randomness inside the crypto library; this is the one
-/// place where the crate does not take it as an argument. `Debug` shows the algorithm and the key
-/// id only, and the key bytes are wiped by the crypto library when the key is dropped.
+/// Generation and signing draw their randomness inside the crypto library; this is the one place
+/// where the crate does not take it as an argument. `Debug` shows the algorithm and the key id
+/// only, and the key bytes are wiped when the key is dropped.
+///
+/// ```
+/// use countersign_jose::{Algorithm, SigningKey, VerifyingKey};
+/// let key = SigningKey::generate(Algorithm::ES256)?;
+/// let signature = key.sign(b"message")?;
+/// key.verifying_key().verify(b"message", &signature)?;
+/// // What others may know of it:
+/// let public = key.public_jwk().expect("it is no shared secret");
+/// VerifyingKey::from_jwk(&public)?.verify(b"message", &signature)?;
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
 pub struct SigningKey {
     algorithm: Algorithm,
     key_id: String,
@@ -33,47 +43,53 @@ pub struct SigningKey {
 }
 
 #[expect(clippy::large_enum_variant, reason = "one per key; a box would add a step to each use")]
-pub(crate) enum Signer {
+enum Signer {
     Secret(hmac::Key),
-    Rsa(rsa::KeyPair),
-    P256(EcdsaKeyPair),
+    Rsa(rsa::KeyPair, &'static RsaSignatureEncoding),
+    Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
+    MlDsa(PqdsaKeyPair),
 }
 
 impl SigningKey {
-    /// A new random key: 2048 bits for RSA, 256 bits for a secret.
+    /// A new random key: 2048 bits for RSA, a secret as long as the hash. For other sizes see
+    /// [`PrivateJwk::generate_as`].
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
-        let signer = match algorithm.key_kind() {
-            KeyKind::Secret => {
-                let mut secret = Zeroizing::new(vec![0; algorithm.hash().output_len()]);
-                rand::fill(&mut secret).map_err(|_| Error::Crypto)?;
-                return Self::from_secret(algorithm, &secret);
-            }
-            KeyKind::Rsa => rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map(Signer::Rsa),
-            KeyKind::P256 => {
-                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Signer::P256)
-            }
-            KeyKind::Ed25519 => Ed25519KeyPair::generate().map(Signer::Ed25519),
-        };
-        Self::from_signer(algorithm, signer.map_err(|_| Error::Crypto)?, None)
+        Self::from_jwk(&PrivateJwk::generate(algorithm)?)
+    }
+
+    /// From a private JWK. Its `use` and `key_ops`, where present, must permit signing. A `kid` in
+    /// it is kept as it is, and the thumbprint is the name of a key without. An RSA key without
+    /// `alg` signs with RS256; a secret must name its `alg`.
+    pub fn from_jwk(jwk: &PrivateJwk) -> Result<Self, Error> {
+        jwk.labels().check_permits("sig", &["sign"])?;
+        let algorithm = jwk.labels().algorithm_to_use(jwk.numbers().kind())?;
+        Self::new(jwk, algorithm)
+    }
+
+    /// The same with this algorithm, for a key that names none. One that names another is refused.
+    pub fn from_jwk_as(jwk: &PrivateJwk, algorithm: Algorithm) -> Result<Self, Error> {
+        jwk.labels().check_permits("sig", &["sign"])?;
+        jwk.labels().check_bound_to(algorithm.into(), jwk.numbers().kind())?;
+        Self::new(jwk, algorithm)
+    }
+
+    /// From a private JWK as JSON; see [`SigningKey::from_jwk`].
+    pub fn from_jwk_json(json: &[u8]) -> Result<Self, Error> {
+        Self::from_jwk(&PrivateJwk::from_json(json)?)
     }
 
     /// From an unencrypted PKCS#8 private key in DER (RFC 5958).
     pub fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, Error> {
-        if der.len() > MAX_PKCS8_BYTES {
-            return Err(Error::TooLarge);
+        if algorithm.is_symmetric() {
+            return Err(Error::UnsupportedKey("a secret has no PKCS#8 form"));
         }
-        let signer = match algorithm.key_kind() {
-            KeyKind::Secret => return Err(Error::UnsupportedKey("a secret has no PKCS#8 form")),
-            KeyKind::Rsa => rsa::KeyPair::from_pkcs8(der).map(Signer::Rsa),
-            KeyKind::P256 => {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Signer::P256)
-            }
-            KeyKind::Ed25519 => Ed25519KeyPair::from_pkcs8(der).map(Signer::Ed25519),
-        };
-        let signer =
-            signer.map_err(|_| Error::InvalidKey("not a PKCS#8 private key for this algorithm"))?;
-        Self::from_signer(algorithm, signer, None)
+        Self::from_jwk_as(&PrivateJwk::from_pkcs8(der)?, algorithm)
+    }
+
+    /// From a PEM text with one unencrypted private key; see [`PrivateJwk::from_pem`].
+    pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
+        Self::from_jwk_as(&PrivateJwk::from_pem(text)?, algorithm)
     }
 
     /// From a shared secret: at least as long as the hash, and nothing that looks like a key file.
@@ -81,32 +97,25 @@ impl SigningKey {
         Self::from_named_secret(algorithm, secret, None)
     }
 
-    /// From a private JWK: `EC` P-256, `OKP` Ed25519, `RSA` with its primes, or `oct` (RFC 7518
-    /// section 6, RFC 8037). A `kid` in it is kept as it is; an `oct` key must name its `alg`.
-    pub fn from_jwk_json(json: &[u8]) -> Result<Self, Error> {
-        private::read(json)
-    }
-
-    pub(crate) fn from_named_secret(
+    fn from_named_secret(
         algorithm: Algorithm,
         secret: &[u8],
-        name: Option<String>,
+        name: Option<&str>,
     ) -> Result<Self, Error> {
         let Secret { key, key_id } = Secret::new(algorithm, secret)?;
-        let key_id = name.unwrap_or(key_id);
+        let key_id = name.map_or(key_id, str::to_owned);
         let verifying = VerifyingKey::from_parsed_secret(algorithm, key.clone(), key_id.clone());
         Ok(Self { algorithm, key_id, signer: Signer::Secret(key), public: None, verifying })
     }
 
-    /// Builds the public half; its checks hold for private keys too.
-    pub(crate) fn from_signer(
-        algorithm: Algorithm,
-        signer: Signer,
-        name: Option<String>,
-    ) -> Result<Self, Error> {
-        let public = Jwk::for_signing(signer.material()?, algorithm, name);
+    fn new(jwk: &PrivateJwk, algorithm: Algorithm) -> Result<Self, Error> {
+        if let PrivateNumbers::Secret(bytes) = jwk.numbers() {
+            return Self::from_named_secret(algorithm, bytes, jwk.key_id());
+        }
+        let public = jwk.public().ok_or(Error::Crypto)?.published_for(algorithm);
         let verifying = VerifyingKey::from_jwk(&public)?;
         let key_id = public.key_id().map_or_else(|| public.thumbprint(), str::to_owned);
+        let signer = Signer::new(jwk.numbers(), algorithm)?;
         Ok(Self { algorithm, key_id, signer, public: Some(public), verifying })
     }
 
@@ -114,18 +123,19 @@ impl SigningKey {
     pub fn to_pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
         let bytes = match &self.signer {
             Signer::Secret(_) => return None,
-            Signer::Rsa(pair) => {
+            Signer::Rsa(pair, _) => {
                 let der: Pkcs8V1Der<'static> = pair.as_der().ok()?;
                 der.as_ref().to_vec()
             }
-            Signer::P256(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
+            Signer::Ec(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
             Signer::Ed25519(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
+            Signer::MlDsa(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
         };
         Some(Zeroizing::new(bytes))
     }
 
     /// The one algorithm of this key.
-    pub fn algorithm(&self) -> Algorithm {
+    pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
@@ -146,36 +156,48 @@ impl SigningKey {
 
     /// Signs `message`; the form is that of JWS (RFC 7518 section 3).
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
+        self.with_signature(message, <[u8]>::to_vec)
+    }
+
+    /// Signs `message` and shows the signature to `f`, without a copy of our own.
+    pub(crate) fn with_signature<R>(
+        &self,
+        message: &[u8],
+        f: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, Error> {
         match &self.signer {
-            Signer::Secret(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
-            Signer::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
-                    .map(|()| signature)
+            Signer::Secret(key) => Ok(f(hmac::sign(key, message).as_ref())),
+            Signer::Rsa(pair, padding) => {
+                let mut buffer = [0; MAX_RSA_BYTES];
+                let signature = buffer.get_mut(..pair.public_modulus_len()).ok_or(Error::Crypto)?;
+                pair.sign(*padding, &SystemRandom::new(), message, signature).map(|()| f(signature))
             }
-            Signer::P256(pair) => {
-                pair.sign(&SystemRandom::new(), message).map(|made| made.as_ref().to_vec())
+            Signer::Ec(pair) => {
+                pair.sign(&SystemRandom::new(), message).map(|made| f(made.as_ref()))
             }
-            Signer::Ed25519(pair) => pair.try_sign(message).map(|made| made.as_ref().to_vec()),
+            Signer::Ed25519(pair) => pair.try_sign(message).map(|made| f(made.as_ref())),
+            Signer::MlDsa(pair) => {
+                let mut buffer = [0; MAX_ML_DSA_BYTES];
+                pair.sign(message, &mut buffer).map(|length| f(&buffer[..length]))
+            }
         }
         .map_err(|_| Error::Crypto)
     }
 }
 
 impl Signer {
-    fn material(&self) -> Result<Material, Error> {
-        match self {
-            Self::Secret(_) => Err(Error::UnsupportedKey("a secret has no public half")),
-            Self::Rsa(pair) => {
-                Material::from_rsa_der(pair.public_key().as_ref()).ok_or(Error::Crypto)
+    fn new(numbers: &PrivateNumbers, algorithm: Algorithm) -> Result<Self, Error> {
+        match numbers {
+            PrivateNumbers::Secret(bytes) => {
+                Secret::new(algorithm, bytes).map(|secret| Self::Secret(secret.key))
             }
-            Self::P256(pair) => {
-                Material::from_p256_point(pair.public_key().as_ref()).ok_or(Error::Crypto)
+            PrivateNumbers::Rsa(numbers) => {
+                let (_, padding) = algorithm.rsa().ok_or(Error::Crypto)?;
+                Ok(Self::Rsa(numbers.pair()?, padding))
             }
-            Self::Ed25519(pair) => {
-                let x = pair.public_key().as_ref().try_into().map_err(|_| Error::Crypto)?;
-                Ok(Material::Ed25519 { x })
-            }
+            PrivateNumbers::Ec { curve, d } => numbers::ec_pair(*curve, d).map(Self::Ec),
+            PrivateNumbers::Okp { d, .. } => numbers::ed25519_pair(d).map(Self::Ed25519),
+            PrivateNumbers::Akp { set, seed } => numbers::ml_dsa_pair(*set, seed).map(Self::MlDsa),
         }
     }
 }

@@ -24,12 +24,32 @@ enum Checker {
 }
 
 impl VerifyingKey {
-    /// From a public JWK. Its `use` and `key_ops`, where present, must permit verification. The key
-    /// id is the JWK's `kid`, or its thumbprint when it has none. An RSA key without `alg` is taken
-    /// for RS256, the default of OpenID Connect.
+    /// From a public JWK. Its `use`, `key_ops` and `alg`, where present, must permit verification.
+    /// The key id is the JWK's `kid`, or its thumbprint when it has none. An RSA key without `alg`
+    /// is taken for RS256, the default of OpenID Connect.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
-        jwk.check_permits("verify")?;
-        let algorithm = jwk.algorithm().unwrap_or(Algorithm::RS256);
+        jwk.labels().check_permits("sig", &["verify"])?;
+        Self::new(jwk, jwk.labels().algorithm_to_use(jwk.material().kind())?)
+    }
+
+    /// The same with this algorithm, for a key that names none. One that names another is refused.
+    pub fn from_jwk_as(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, Error> {
+        jwk.labels().check_permits("sig", &["verify"])?;
+        jwk.labels().check_bound_to(algorithm.into(), jwk.material().kind())?;
+        Self::new(jwk, algorithm)
+    }
+
+    /// From a PEM text with one public key; see [`Jwk::from_pem`]. The key id is its thumbprint.
+    pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
+        Self::from_jwk_as(&Jwk::from_pem(text)?, algorithm)
+    }
+
+    /// From a public key in DER; see [`Jwk::from_der`]. The key id is its thumbprint.
+    pub fn from_spki_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, Error> {
+        Self::from_jwk_as(&Jwk::from_der(der)?, algorithm)
+    }
+
+    fn new(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, Error> {
         let key_id = jwk.key_id().map_or_else(|| jwk.thumbprint(), str::to_owned);
         let checker = Checker::Public(jwk.material().parse(algorithm)?);
         Ok(Self(Arc::new(Inner { algorithm, key_id: Some(key_id), checker })))
