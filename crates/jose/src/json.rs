@@ -57,7 +57,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Array(text) => {
                 let mut items = Vec::new();
-                Reader { text, at: 1 }.array(1, |item| items.push(item)).ok()?;
+                Reader::inside(text).array(1, |item| items.push(item))?;
                 Some(items)
             }
             _ => None,
@@ -67,7 +67,7 @@ impl<'a> Value<'a> {
     /// The members of an object.
     pub(crate) fn as_object(&self) -> Option<Members<'a>> {
         match self {
-            Self::Object(text) => Reader { text, at: 1 }.object(1).ok(),
+            Self::Object(text) => Reader::inside(text).object(1),
             _ => None,
         }
     }
@@ -129,156 +129,175 @@ impl<'a> Members<'a> {
 /// Reads a text that is exactly one object.
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Members<'_>, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::Json)?;
-    let mut reader = Reader { text, at: 0 };
-    reader.skip_space();
-    reader.expect(b'{')?;
-    let members = reader.object(1)?;
-    reader.skip_space();
-    if reader.at == text.len() { Ok(members) } else { Err(Error::Json) }
+    let mut reader = Reader::new(text);
+    let members = match reader.token() {
+        Some(b'{') => reader.object(1),
+        _ => None,
+    };
+    match members {
+        None if reader.found_duplicate => Err(Error::DuplicateMember),
+        // After the object nothing may follow but white space.
+        Some(members) if reader.token().is_none() && reader.at == text.len() => Ok(members),
+        _ => Err(Error::Json),
+    }
 }
 
+/// Every step gives `None` when the text is refused: a larger result would cost more to hand on
+/// than the step itself.
 struct Reader<'a> {
     text: &'a str,
     /// The next byte to read. Always on a character boundary: every step passes whole ASCII bytes
     /// or stops at one.
     at: usize,
+    /// Why it was refused, when it was well formed up to there.
+    found_duplicate: bool,
 }
 
 impl<'a> Reader<'a> {
+    const fn new(text: &'a str) -> Self {
+        Self { text, at: 0, found_duplicate: false }
+    }
+
+    /// A reader of a container that has been checked, after its opening bracket.
+    const fn inside(text: &'a str) -> Self {
+        Self { at: 1, ..Self::new(text) }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn next(&mut self) -> Result<u8, Error> {
-        let byte = self.peek().ok_or(Error::Json)?;
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
         self.at += 1;
-        Ok(byte)
+        Some(byte)
     }
 
-    fn expect(&mut self, wanted: u8) -> Result<(), Error> {
-        if self.next()? == wanted { Ok(()) } else { Err(Error::Json) }
-    }
-
-    fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+    /// The next byte that is not white space.
+    fn token(&mut self) -> Option<u8> {
+        loop {
+            match self.next()? {
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                token => return Some(token),
+            }
         }
     }
 
-    /// Reads a value; `depth` is the number of containers around it.
-    fn value(&mut self, depth: usize) -> Result<Value<'a>, Error> {
-        match self.next()? {
-            b'"' => Ok(Value::Text(self.string()?)),
-            b'{' | b'[' if depth >= MAX_DEPTH => Err(Error::Json),
+    /// Reads a value that begins with `first`; `depth` is the number of containers around it.
+    fn value(&mut self, first: u8, depth: usize) -> Option<Value<'a>> {
+        match first {
+            b'"' => Some(Value::Text(self.string()?)),
+            b'{' | b'[' if depth >= MAX_DEPTH => None,
             b'{' => {
                 let start = self.at - 1;
                 self.object(depth + 1)?;
-                Ok(Value::Object(&self.text[start..self.at]))
+                Some(Value::Object(&self.text[start..self.at]))
             }
             b'[' => {
                 let start = self.at - 1;
                 self.array(depth + 1, drop)?;
-                Ok(Value::Array(&self.text[start..self.at]))
+                Some(Value::Array(&self.text[start..self.at]))
             }
             b't' => self.word("rue", Value::Bool(true)),
             b'f' => self.word("alse", Value::Bool(false)),
             b'n' => self.word("ull", Value::Null),
             b'-' | b'0'..=b'9' => self.number(),
-            _ => Err(Error::Json),
+            _ => None,
         }
     }
 
-    fn word(&mut self, rest: &str, value: Value<'a>) -> Result<Value<'a>, Error> {
+    fn word(&mut self, rest: &str, value: Value<'a>) -> Option<Value<'a>> {
         if self.text.as_bytes()[self.at..].starts_with(rest.as_bytes()) {
             self.at += rest.len();
-            Ok(value)
+            Some(value)
         } else {
-            Err(Error::Json)
+            None
         }
     }
 
     /// Reads an object after its opening brace.
-    fn object(&mut self, depth: usize) -> Result<Members<'a>, Error> {
+    fn object(&mut self, depth: usize) -> Option<Members<'a>> {
         // Room for a usual set of claims; deeper objects are small.
         let mut members = Vec::with_capacity(if depth == 1 { 16 } else { 4 });
         let mut names = Names::default();
-        self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(Members(members));
+        let mut token = self.token()?;
+        if token == b'}' {
+            return Some(Members(members));
         }
         loop {
-            self.skip_space();
-            self.expect(b'"')?;
+            expect(token, b'"')?;
             let name = self.string()?;
             if names.may_have(&name) && has_name(&members, &name) {
-                return Err(Error::DuplicateMember);
+                self.found_duplicate = true;
+                return None;
             }
-            self.skip_space();
-            self.expect(b':')?;
-            self.skip_space();
-            let value = self.value(depth)?;
-            members.push((name, value));
-            self.skip_space();
-            match self.next()? {
-                b',' => {}
+            expect(self.token()?, b':')?;
+            let first = self.token()?;
+            members.push((name, self.value(first, depth)?));
+            match self.token()? {
+                b',' => token = self.token()?,
                 b'}' => break,
-                _ => return Err(Error::Json),
+                _ => return None,
             }
         }
         if members.len() > PAIRWISE_MEMBERS && has_duplicates(&members) {
-            return Err(Error::DuplicateMember);
+            self.found_duplicate = true;
+            return None;
         }
-        Ok(Members(members))
+        Some(Members(members))
     }
 
     /// Reads an array after its opening bracket and gives each item to `take`.
-    fn array(&mut self, depth: usize, mut take: impl FnMut(Value<'a>)) -> Result<(), Error> {
-        self.skip_space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
+    fn array(&mut self, depth: usize, mut take: impl FnMut(Value<'a>)) -> Option<()> {
+        let mut token = self.token()?;
+        if token == b']' {
+            return Some(());
         }
         loop {
-            self.skip_space();
-            take(self.value(depth)?);
-            self.skip_space();
-            match self.next()? {
-                b',' => {}
-                b']' => return Ok(()),
-                _ => return Err(Error::Json),
+            take(self.value(token, depth)?);
+            match self.token()? {
+                b',' => token = self.token()?,
+                b']' => return Some(()),
+                _ => return None,
             }
         }
     }
 
     /// Reads a string after its opening quote; borrows it when it has no escapes.
-    fn string(&mut self) -> Result<Cow<'a, str>, Error> {
+    #[inline]
+    fn string(&mut self) -> Option<Cow<'a, str>> {
         let plain = self.plain_run()?;
         if self.next()? == b'"' {
-            return Ok(Cow::Borrowed(plain));
+            return Some(Cow::Borrowed(plain));
         }
+        self.string_with_escapes(plain)
+    }
+
+    /// Goes on after the first backslash of a string.
+    fn string_with_escapes(&mut self, plain: &str) -> Option<Cow<'a, str>> {
         let mut owned = plain.to_owned();
         owned.push(self.escape()?);
         loop {
             owned.push_str(self.plain_run()?);
             if self.next()? == b'"' {
-                return Ok(Cow::Owned(owned));
+                return Some(Cow::Owned(owned));
             }
             owned.push(self.escape()?);
         }
     }
 
     /// Passes characters up to the next quote or backslash; a raw control character is an error.
-    fn plain_run(&mut self) -> Result<&'a str, Error> {
-        let length = plain_length(&self.text.as_bytes()[self.at..]).ok_or(Error::Json)?;
+    #[inline]
+    fn plain_run(&mut self) -> Option<&'a str> {
+        let length = plain_length(&self.text.as_bytes()[self.at..])?;
         let run = &self.text[self.at..self.at + length];
         self.at += length;
-        Ok(run)
+        Some(run)
     }
 
     /// Reads an escape after its backslash.
-    fn escape(&mut self) -> Result<char, Error> {
-        Ok(match self.next()? {
+    fn escape(&mut self) -> Option<char> {
+        Some(match self.next()? {
             b'"' => '"',
             b'\\' => '\\',
             b'/' => '/',
@@ -288,37 +307,37 @@ impl<'a> Reader<'a> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => return self.unicode_escape(),
-            _ => return Err(Error::Json),
+            _ => return None,
         })
     }
 
-    fn unicode_escape(&mut self) -> Result<char, Error> {
+    fn unicode_escape(&mut self) -> Option<char> {
         let first = self.four_hex()?;
         if !(0xd800..0xdc00).contains(&first) {
             // A low surrogate on its own is no character, so this refuses it.
-            return char::from_u32(first).ok_or(Error::Json);
+            return char::from_u32(first);
         }
-        self.expect(b'\\')?;
-        self.expect(b'u')?;
+        expect(self.next()?, b'\\')?;
+        expect(self.next()?, b'u')?;
         let second = self.four_hex()?;
         if !(0xdc00..0xe000).contains(&second) {
-            return Err(Error::Json);
+            return None;
         }
         let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        char::from_u32(code).ok_or(Error::Json)
+        char::from_u32(code)
     }
 
-    fn four_hex(&mut self) -> Result<u32, Error> {
+    fn four_hex(&mut self) -> Option<u32> {
         let mut code = 0;
         for _ in 0..4 {
-            let digit = char::from(self.next()?).to_digit(16).ok_or(Error::Json)?;
+            let digit = char::from(self.next()?).to_digit(16)?;
             code = code * 16 + digit;
         }
-        Ok(code)
+        Some(code)
     }
 
     /// Reads a number whose first byte has been passed.
-    fn number(&mut self) -> Result<Value<'a>, Error> {
+    fn number(&mut self) -> Option<Value<'a>> {
         self.at -= 1;
         let start = self.at;
         if self.peek() == Some(b'-') {
@@ -340,20 +359,25 @@ impl<'a> Reader<'a> {
             }
             self.digits()?;
         }
-        Ok(Value::Number(&self.text[start..self.at]))
+        Some(Value::Number(&self.text[start..self.at]))
     }
 
-    fn digits(&mut self) -> Result<(), Error> {
+    fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at > start { Ok(()) } else { Err(Error::Json) }
+        if self.at > start { Some(()) } else { None }
     }
+}
+
+fn expect(found: u8, wanted: u8) -> Option<()> {
+    if found == wanted { Some(()) } else { None }
 }
 
 /// How many bytes stand before the first quote or backslash; `None` when there is none, or when a
 /// raw control character comes first. Looks at eight bytes at a time.
+#[inline]
 fn plain_length(bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH_BITS: u64 = ONES << 7;

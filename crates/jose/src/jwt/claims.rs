@@ -268,7 +268,8 @@ impl Form {
             (Self::Text | Self::TextOrList, Value::Text(text)) => is_text(text, MAX_TEXT_BYTES),
             (Self::Subject, Value::Text(text)) => is_text(text, MAX_SUBJECT_BYTES),
             (Self::Scope, Value::Text(text)) => {
-                text.len() <= MAX_SCOPE_BYTES && text.bytes().all(is_scope_byte)
+                let fit = |fit, byte| fit & is_scope_byte(byte);
+                text.len() <= MAX_SCOPE_BYTES && text.bytes().fold(true, fit)
             }
             (Self::TextList | Self::TextOrList, Value::Array(_)) => {
                 let items = value.as_array().unwrap_or_default();
@@ -296,6 +297,7 @@ fn is_text(text: &str, max_bytes: usize) -> bool {
     !odd || !text.chars().any(char::is_control)
 }
 
+/// Printable ASCII except quote and backslash.
 const fn is_scope_byte(byte: u8) -> bool {
-    matches!(byte, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+    (byte >= 0x20) & (byte <= 0x7e) & (byte != b'"') & (byte != b'\\')
 }
