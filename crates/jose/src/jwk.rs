@@ -3,6 +3,7 @@
 // The folder bears the noun; this file of the folder holds the single key.
 #[expect(clippy::module_inception, reason = "one key and its set are two files of one folder")]
 mod jwk;
+mod known_headers;
 mod labels;
 mod members;
 mod private;

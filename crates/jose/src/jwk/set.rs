@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::Jwk;
+use super::{Jwk, known_headers::KnownHeaders};
 use crate::{
     Algorithm, Error, VerifyingKey,
     json::{self, Value},
@@ -37,6 +37,7 @@ impl Serialize for JwkSet {
 #[derive(Clone, Default)]
 pub struct KeySet {
     by_id: HashMap<String, VerifyingKey>,
+    known_headers: KnownHeaders,
 }
 
 /// A key of a set that was left out, and why.
@@ -109,6 +110,11 @@ impl KeySet {
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
+    }
+
+    /// Headers under which a signature was right with a key of this set.
+    pub(crate) const fn known_headers(&self) -> &KnownHeaders {
+        &self.known_headers
     }
 
     /// The key of this algorithm, when there is exactly one.

@@ -191,7 +191,7 @@ pub(crate) fn same_type(a: &str, b: &str) -> bool {
             _ => text,
         }
     }
-    short(a).eq_ignore_ascii_case(short(b))
+    a == b || short(a).eq_ignore_ascii_case(short(b))
 }
 
 fn is_type(text: &str) -> bool {

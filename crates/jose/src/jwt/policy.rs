@@ -164,22 +164,28 @@ impl<P: Profile> Policy<P> {
         buffer: &'b mut Buffer,
     ) -> Result<Verified<Claims<'b, P>>, Error> {
         let parts = compact::split(compact, MAX_BYTES)?;
-        let key = self.choose_key(keys, &parts)?;
-        let payload = parts.open(&key, &mut buffer.0)?;
+        let (key, payload) = match keys.known_headers().find(parts.header) {
+            Some(known) => {
+                self.check_header(known.typ.as_deref(), known.key.algorithm())?;
+                (known.key.clone(), parts.open(&known.key, &mut buffer.0)?)
+            }
+            None => self.open_new(keys, &parts, &mut buffer.0)?,
+        };
         let claims = Claims::parse(payload, P::CLAIMS)?;
         self.check(&claims, now)?;
         Ok(Verified::new(claims, key))
     }
 
-    fn choose_key(&self, keys: &KeySet, parts: &Parts<'_>) -> Result<VerifyingKey, Error> {
+    /// Opens a token whose header has not been seen before.
+    fn open_new<'b>(
+        &self,
+        keys: &KeySet,
+        parts: &Parts<'_>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<(VerifyingKey, &'b [u8]), Error> {
         let decoded_header = base64url::decode(parts.header)?;
         let header = header::parse(&decoded_header)?;
-        if !P::accepts_type(header.typ.as_deref()) {
-            return Err(Error::WrongType);
-        }
-        if !self.algorithms.contains(&header.algorithm) {
-            return Err(Error::AlgorithmNotAllowed);
-        }
+        self.check_header(header.typ.as_deref(), header.algorithm)?;
         let key = match header.key_id.as_deref() {
             Some(key_id) => keys.get(key_id).ok_or(Error::UnknownKey)?,
             None if P::KEY_ID_OPTIONAL => keys.only(header.algorithm).ok_or(Error::MissingKeyId)?,
@@ -188,7 +194,21 @@ impl<P: Profile> Policy<P> {
         if key.algorithm() != header.algorithm {
             return Err(Error::AlgorithmNotAllowed);
         }
-        Ok(key.clone())
+        let payload = parts.open(key, buffer)?;
+        if header.key_id.is_some() {
+            keys.known_headers().remember(parts.header, key, header.typ.as_deref());
+        }
+        Ok((key.clone(), payload))
+    }
+
+    fn check_header(&self, typ: Option<&str>, algorithm: Algorithm) -> Result<(), Error> {
+        if !P::accepts_type(typ) {
+            return Err(Error::WrongType);
+        }
+        if !self.algorithms.contains(&algorithm) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
+        Ok(())
     }
 
     /// What holds for every kind, and then what the kind itself asks for.
