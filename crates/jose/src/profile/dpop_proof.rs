@@ -146,7 +146,7 @@ impl ProofPolicy {
             return Err(Error::AlgorithmNotAllowed);
         }
         let jwk = Jwk::from_members(&jwk)?;
-        let key = VerifyingKey::from_jwk(&jwk)?;
+        let key = VerifyingKey::from_jwk_as(&jwk, header.algorithm)?;
         let mut buffer = Vec::new();
         let claims = Claims::parse(parts.open(&key, &mut buffer)?, DpopProof::CLAIMS)?;
         self.check(&claims, now)?;
