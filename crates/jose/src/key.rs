@@ -1,6 +1,8 @@
 //! Keys, each tied to one algorithm and parsed once.
 
 mod der;
+#[cfg(feature = "ed448")]
+mod ed448;
 mod key_type;
 mod material;
 mod numbers;

@@ -5,6 +5,8 @@ use aws_lc_rs::{
     signature::{ED25519, ParsedPublicKey, VerificationAlgorithm},
 };
 
+#[cfg(feature = "ed448")]
+use super::ed448;
 use super::{der, rsa_strength, small_order};
 use crate::{
     Algorithm, Error,
@@ -68,7 +70,8 @@ impl Material {
         }
     }
 
-    /// Checks strength and form, and parses for signatures with `algorithm`.
+    /// Checks strength and form, and parses for signatures with `algorithm`; Ed448 is parsed
+    /// elsewhere.
     pub(crate) fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, Error> {
         if algorithm.key_kind() != self.kind() {
             return Err(Error::InvalidKey("the algorithm does not fit the kind of key"));
@@ -84,7 +87,10 @@ impl Material {
             Self::Ec { curve, point } => {
                 parse_bytes(curve.verification(), point, "the point is not on the curve")
             }
-            Self::Okp { x, .. } => parse_bytes(&ED25519, x, "the Ed25519 key was refused"),
+            Self::Okp { curve: OkpCurve::Ed25519, x } => {
+                parse_bytes(&ED25519, x, "the Ed25519 key was refused")
+            }
+            Self::Okp { .. } => Err(Error::UnsupportedKey("crv")),
             Self::Akp { set, public } => {
                 parse_bytes(set.verification(), public, "the ML-DSA key was refused")
             }
@@ -96,6 +102,8 @@ fn check_okp(curve: OkpCurve, x: &[u8]) -> Result<(), Error> {
     let wrong_length = Error::InvalidKey("x is not of the curve's length");
     match curve {
         OkpCurve::Ed25519 => small_order::check_ed25519(x.try_into().map_err(|_| wrong_length)?),
+        #[cfg(feature = "ed448")]
+        OkpCurve::Ed448 => ed448::parse(x).map(drop),
         OkpCurve::X25519 => small_order::check_x25519(x.try_into().map_err(|_| wrong_length)?),
     }
 }

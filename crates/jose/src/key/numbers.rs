@@ -9,6 +9,8 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
+#[cfg(feature = "ed448")]
+use super::ed448;
 use super::{Material, der};
 use crate::{
     Error,
@@ -205,6 +207,8 @@ pub(crate) fn ml_dsa_pair(set: MlDsa, seed: &[u8]) -> Result<PqdsaKeyPair, Error
 fn okp_public(curve: OkpCurve, d: &[u8]) -> Result<Vec<u8>, Error> {
     match curve {
         OkpCurve::Ed25519 => Ok(ed25519_pair(d)?.public_key().as_ref().to_vec()),
+        #[cfg(feature = "ed448")]
+        OkpCurve::Ed448 => Ok(ed448::signer(d)?.verifying_key().as_bytes().to_vec()),
         OkpCurve::X25519 => {
             let key = agreement::PrivateKey::from_private_key(&agreement::X25519, d)
                 .map_err(|_| Error::InvalidKey("d is not of the curve's length"))?;

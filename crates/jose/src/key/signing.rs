@@ -12,7 +12,9 @@ use aws_lc_rs::{
 use zeroize::Zeroizing;
 
 use super::{PrivateNumbers, Secret, VerifyingKey, numbers};
-use crate::{Algorithm, Error, Jwk, PrivateJwk};
+#[cfg(feature = "ed448")]
+use super::{ed448, pkcs8};
+use crate::{Algorithm, Error, Jwk, PrivateJwk, alg::OkpCurve};
 
 /// Bytes of the largest signatures: RSA with 8192 bits, ML-DSA-87.
 const MAX_RSA_BYTES: usize = 1024;
@@ -48,6 +50,8 @@ enum Signer {
     Rsa(rsa::KeyPair, &'static RsaSignatureEncoding),
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
+    #[cfg(feature = "ed448")]
+    Ed448(ed448_goldilocks::SigningKey),
     MlDsa(PqdsaKeyPair),
 }
 
@@ -129,6 +133,11 @@ impl SigningKey {
             }
             Signer::Ec(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
             Signer::Ed25519(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
+            #[cfg(feature = "ed448")]
+            Signer::Ed448(key) => {
+                let d = Zeroizing::new(key.as_bytes().to_vec());
+                return pkcs8::write(&PrivateNumbers::Okp { curve: OkpCurve::Ed448, d });
+            }
             Signer::MlDsa(pair) => pair.to_pkcs8v1().ok()?.as_ref().to_vec(),
         };
         Some(Zeroizing::new(bytes))
@@ -176,6 +185,8 @@ impl SigningKey {
                 pair.sign(&SystemRandom::new(), message).map(|made| f(made.as_ref()))
             }
             Signer::Ed25519(pair) => pair.try_sign(message).map(|made| f(made.as_ref())),
+            #[cfg(feature = "ed448")]
+            Signer::Ed448(key) => Ok(f(&key.sign_raw(message).to_bytes())),
             Signer::MlDsa(pair) => {
                 let mut buffer = [0; MAX_ML_DSA_BYTES];
                 pair.sign(message, &mut buffer).map(|length| f(&buffer[..length]))
@@ -196,7 +207,12 @@ impl Signer {
                 Ok(Self::Rsa(numbers.pair()?, padding))
             }
             PrivateNumbers::Ec { curve, d } => numbers::ec_pair(*curve, d).map(Self::Ec),
-            PrivateNumbers::Okp { d, .. } => numbers::ed25519_pair(d).map(Self::Ed25519),
+            PrivateNumbers::Okp { curve: OkpCurve::Ed25519, d } => {
+                numbers::ed25519_pair(d).map(Self::Ed25519)
+            }
+            #[cfg(feature = "ed448")]
+            PrivateNumbers::Okp { curve: OkpCurve::Ed448, d } => ed448::signer(d).map(Self::Ed448),
+            PrivateNumbers::Okp { .. } => Err(Error::WrongKeyUse),
             PrivateNumbers::Akp { set, seed } => numbers::ml_dsa_pair(*set, seed).map(Self::MlDsa),
         }
     }

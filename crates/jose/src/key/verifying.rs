@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{hmac, signature::ParsedPublicKey};
 
-use super::Secret;
+#[cfg(feature = "ed448")]
+use super::ed448;
+use super::{Material, Secret};
 use crate::{Algorithm, Error, Jwk};
 
 /// A public key, or a shared secret, tied to one algorithm and parsed once. Cheap to clone.
@@ -21,6 +23,8 @@ struct Inner {
 enum Checker {
     Secret(hmac::Key),
     Public(ParsedPublicKey),
+    #[cfg(feature = "ed448")]
+    Ed448(ed448_goldilocks::VerifyingKey),
 }
 
 impl VerifyingKey {
@@ -51,7 +55,7 @@ impl VerifyingKey {
 
     fn new(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, Error> {
         let key_id = jwk.key_id().map_or_else(|| jwk.thumbprint(), str::to_owned);
-        let checker = Checker::Public(jwk.material().parse(algorithm)?);
+        let checker = Checker::new(jwk.material(), algorithm)?;
         Ok(Self(Arc::new(Inner { algorithm, key_id: Some(key_id), checker })))
     }
 
@@ -82,8 +86,22 @@ impl VerifyingKey {
         match &self.0.checker {
             Checker::Secret(key) => hmac::verify(key, message, signature),
             Checker::Public(key) => key.verify_sig(message, signature),
+            #[cfg(feature = "ed448")]
+            Checker::Ed448(key) => return ed448::verify(key, message, signature),
         }
         .map_err(|_| Error::BadSignature)
+    }
+}
+
+impl Checker {
+    fn new(material: &Material, algorithm: Algorithm) -> Result<Self, Error> {
+        match material {
+            #[cfg(feature = "ed448")]
+            Material::Okp { x, .. } if algorithm == Algorithm::Ed448 => {
+                ed448::parse(x).map(Self::Ed448)
+            }
+            _ => material.parse(algorithm).map(Self::Public),
+        }
     }
 }
 
