@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use countersign_jose::{
-    AccessToken, Algorithm, Error, IdToken, KeySet, Policy, SigningKey, Timestamp, jwt,
+    AccessToken, Algorithm, ClientAssertion, Error, IdToken, IntrospectionResponse, KeySet,
+    LogoutToken, Policy, Profile, RequestObject, SecurityEvent, SigningKey, StatusListToken,
+    Timestamp, jwt,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -417,12 +419,55 @@ fn hostile_id_tokens() {
         (vec![("sub", json!(null))], Err(Error::MissingClaim("sub"))),
         (vec![("nonce", json!(7))], Err(Error::InvalidClaim("nonce"))),
         (vec![("exp", json!(NOW - 30))], Err(Error::Expired)),
+        (vec![("nbf", json!(NOW + 30))], Ok(())),
+        (vec![("nbf", json!(NOW + 31))], Err(Error::NotYetValid)),
+        (vec![("nbf", json!("soon"))], Err(Error::InvalidClaim("nbf"))),
     ] {
         let payload = changes
             .iter()
             .fold(id_claims(), |object, (name, value)| with(object, name, value.clone()));
         assert_eq!(bench.verify_id(&bench.token(&header, &payload)), expected, "{payload}");
     }
+}
+
+/// A token that starts later is not valid yet, whatever its kind (RFC 7519 section 4.1.5).
+#[test]
+fn every_kind_waits_for_nbf() {
+    fn verdict<P: Profile>(typ: &str, policy: Result<Policy<P>, Error>, mut claims: Value) {
+        let bench = Bench::new(Algorithm::HS256);
+        let (header, policy) = (with(bench.header(), "typ", json!(typ)), policy.unwrap());
+        for (nbf, expected) in [(NOW + 30, Ok(())), (NOW + 31, Err(Error::NotYetValid))] {
+            claims["nbf"] = nbf.into();
+            let token = bench.token(&header, &claims);
+            let verdict = policy.verify(&bench.keys, &token, Timestamp::from_secs(NOW));
+            assert_eq!(verdict.map(drop), expected, "{typ}");
+        }
+    }
+    const HS: &[Algorithm] = &[Algorithm::HS256];
+    let list = "https://id.example/list";
+    let about = |more: Value| {
+        let mut claims = json!({ "iss": ISSUER, "aud": API, "iat": NOW, "jti": "1" });
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        claims
+    };
+    let logout = json!({ "http://schemas.openid.net/event/backchannel-logout": {} });
+    let logout = about(json!({ "exp": NOW + 60, "sub": "ada", "events": logout }));
+    let request = json!({ "iss": "web", "client_id": "web", "aud": ISSUER, "exp": NOW + 60,
+        "response_type": "code" });
+    let assertion = json!({ "iss": "web", "sub": "web", "aud": ISSUER, "jti": "1",
+        "exp": NOW + 60 });
+    let status = json!({ "iss": ISSUER, "sub": list, "iat": NOW,
+        "status_list": { "bits": 1, "lst": "eNrbuRgAAhcBXQ" } });
+    verdict(LogoutToken::TYPE, Policy::logout_token(ISSUER, API, HS), logout);
+    verdict(RequestObject::TYPE, Policy::request_object("web", ISSUER, HS), request);
+    verdict(ClientAssertion::TYPE, Policy::client_assertion("web", ISSUER, HS), assertion);
+    verdict(StatusListToken::TYPE, Policy::status_list(ISSUER, list, HS), status);
+    let event = about(json!({ "events": { "urn:x": {} } }));
+    verdict(SecurityEvent::TYPE, Policy::security_event(ISSUER, API, HS), event);
+    let answer = about(json!({ "token_introspection": { "active": true } }));
+    let policy = Policy::introspection_response(ISSUER, API, HS);
+    verdict(IntrospectionResponse::TYPE, policy, answer);
+    verdict(IdToken::TYPE, Policy::own_id_token_hint(ISSUER, HS), id_claims());
 }
 
 #[test]

@@ -100,6 +100,7 @@ impl Rules for IdToken {
         Rule::required("aud", Form::TextOrList),
         Rule::required("exp", Form::Date),
         Rule::required("iat", Form::Date),
+        Rule::optional("nbf", Form::Date),
         Rule::optional("auth_time", Form::Date),
         Rule::optional("nonce", Form::Text),
         Rule::optional("acr", Form::Text),

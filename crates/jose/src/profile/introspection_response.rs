@@ -61,6 +61,7 @@ impl Rules for IntrospectionResponse {
         Rule::required("aud", Form::TextOrList),
         Rule::required("iat", Form::Date),
         Rule::required("token_introspection", Form::Object),
+        Rule::optional("nbf", Form::Date),
         // RFC 9701 section 5: so that the answer never passes for an access token.
         Rule::forbidden("sub"),
         Rule::forbidden("exp"),

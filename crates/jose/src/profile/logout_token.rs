@@ -67,6 +67,7 @@ impl Rules for LogoutToken {
         Rule::required("exp", Form::Date),
         Rule::required("jti", Form::Text),
         Rule::required("events", Form::Object),
+        Rule::optional("nbf", Form::Date),
         Rule::optional("sub", Form::Subject),
         Rule::optional("sid", Form::Text),
         // An ID token could otherwise be made of a logout token.

@@ -66,6 +66,7 @@ impl Rules for SecurityEvent {
         Rule::required("iat", Form::Date),
         Rule::required("jti", Form::Text),
         Rule::required("events", Form::Object),
+        Rule::optional("nbf", Form::Date),
         Rule::optional("sub_id", Form::Object),
         Rule::optional("txn", Form::Text),
         Rule::optional("toe", Form::Date),

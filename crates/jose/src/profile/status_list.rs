@@ -62,6 +62,7 @@ impl Rules for StatusListToken {
         Rule::required("iat", Form::Date),
         Rule::required("status_list", Form::Object),
         Rule::optional("exp", Form::Date),
+        Rule::optional("nbf", Form::Date),
         Rule::optional("ttl", Form::Date),
     ];
     /// The URI of the list.
