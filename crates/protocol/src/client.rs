@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::error::{ErrorCode, OAuthError};
+use crate::keyring;
 use crate::redirect_uri;
 use crate::release;
 use crate::scope::Scope;
@@ -266,8 +267,11 @@ impl Client {
         {
             faults.push("authorization_code needs at least one of redirect_uris".into());
         }
-        if self.id_token_signed_response_alg.is_some_and(Algorithm::is_symmetric) {
-            faults.push("id_token_signed_response_alg must be asymmetric".into());
+        let wanted = self.id_token_signed_response_alg;
+        if wanted.is_some_and(|wanted| !keyring::ALGORITHMS.contains(&wanted)) {
+            let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
+            faults
+                .push(format!("id_token_signed_response_alg must be one of {}", names.join(", ")));
         }
         for resource in self.resources.iter().chain(&self.protects) {
             if !is_resource(resource) {
@@ -358,6 +362,22 @@ mod tests {
         let mut client = client(r#"{"client_id":"web","redirect_uris":["https://a.example/cb"]}"#);
         client.client_secret_sha256 = Some(hash_secret("s3cret"));
         client
+    }
+
+    #[test]
+    fn id_tokens_are_asked_for_only_with_algorithms_that_the_server_signs_with() {
+        for (name, faults) in [
+            ("ES256", 0),
+            ("Ed25519", 0),
+            ("RS256", 0),
+            ("ES384", 1),
+            ("ML-DSA-65", 1),
+            ("HS256", 1),
+        ] {
+            let wanted = Algorithm::from_name(name);
+            let client = Client { id_token_signed_response_alg: wanted, ..confidential() };
+            assert_eq!(client.faults().len(), faults, "{name}");
+        }
     }
 
     #[test]

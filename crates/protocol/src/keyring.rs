@@ -11,6 +11,9 @@ use crate::seal::{MasterKey, WrongMasterKey};
 /// The size of the secrets that codes, refresh tokens and CSRF tokens are made with.
 pub const SECRET_LEN: usize = 32;
 
+/// The algorithms that the server signs with.
+pub const ALGORITHMS: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
+
 /// Where a signing key stands in its life. Every state is published in the JWKS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {

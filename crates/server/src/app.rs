@@ -9,7 +9,7 @@ use countersign_jose::{AccessToken, Algorithm, IdTokenHint, Policy, SigningKey};
 use countersign_protocol::client::{self, Client};
 use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token::GrantTokenKeys;
-use countersign_protocol::keyring::Keyring;
+use countersign_protocol::keyring::{self, Keyring};
 use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
 use countersign_protocol::token::Issuing;
 use countersign_protocol::wire::{self, params::Params};
@@ -28,9 +28,6 @@ use crate::web::document::Document;
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::site::Site;
 
-/// The algorithms that this server signs with.
-pub(crate) const ALGORITHMS: &[Algorithm] =
-    &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
 /// The algorithm of access tokens, and of id tokens unless the client asks for another.
 pub(crate) const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
 /// Clients that are kept in memory.
@@ -118,11 +115,11 @@ impl ServingKeys {
 impl App {
     pub(crate) fn new(parts: Parts) -> Result<Self, countersign_jose::Error> {
         Ok(Self {
-            own_access_tokens: Policy::own_access_token(&parts.issuer, ALGORITHMS)?
+            own_access_tokens: Policy::own_access_token(&parts.issuer, keyring::ALGORITHMS)?
                 .leeway(Duration::ZERO),
-            revocable_access_tokens: Policy::own_access_token(&parts.issuer, ALGORITHMS)?
+            revocable_access_tokens: Policy::own_access_token(&parts.issuer, keyring::ALGORITHMS)?
                 .leeway(LEEWAY_MAX),
-            id_token_hints: Policy::own_id_token_hint(&parts.issuer, ALGORITHMS)?,
+            id_token_hints: Policy::own_id_token_hint(&parts.issuer, keyring::ALGORITHMS)?,
             issuer: parts.issuer,
             lifetimes: parts.lifetimes,
             fast_forward_until: parts.fast_forward_until,

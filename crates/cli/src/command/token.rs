@@ -53,7 +53,6 @@ const USAGE: u8 = 2;
 /// The keys could not be fetched.
 const NOT_FETCHED: u8 = 3;
 const FETCH_PATIENCE: Duration = Duration::from_secs(5);
-const ALGORITHMS: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
 
 pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
@@ -104,7 +103,10 @@ fn verify(arguments: Verify) -> Result<ExitCode, Failure> {
             let text =
                 text.map_err(|error| format!("{} can't be read: {error}", path.display()))?;
             let (keys, _) = KeySet::from_jwks_json(&text)?;
-            let policy = Policy::access_token(&issuer, &audience, ALGORITHMS)?;
+            // The keys that the issuer publishes decide; each is tied to its algorithm.
+            let asymmetric = Algorithm::ALL.iter().filter(|algorithm| !algorithm.is_symmetric());
+            let asymmetric: Vec<Algorithm> = asymmetric.copied().collect();
+            let policy = Policy::access_token(&issuer, &audience, &asymmetric)?;
             policy.verify(&keys, &token, process::now()).map_err(|error| explain(&error))
         }
         None => match fetch_and_verify(&issuer, &audience, &token)? {

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    sync::Arc,
 };
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -37,7 +38,7 @@ impl Serialize for JwkSet {
 #[derive(Clone, Default)]
 pub struct KeySet {
     by_id: HashMap<String, VerifyingKey>,
-    known_headers: KnownHeaders,
+    known_headers: Arc<KnownHeaders>,
 }
 
 /// A key of a set that was left out, and why.
@@ -113,7 +114,7 @@ impl KeySet {
     }
 
     /// Headers under which a signature was right with a key of this set.
-    pub(crate) const fn known_headers(&self) -> &KnownHeaders {
+    pub(crate) fn known_headers(&self) -> &KnownHeaders {
         &self.known_headers
     }
 
