@@ -62,8 +62,11 @@ pub(crate) fn split(compact: &str, max_bytes: usize) -> Result<Parts<'_>, Error>
         return Err(Error::TooLarge);
     }
     let bytes = compact.as_bytes();
-    if count_dots(bytes) != 2 {
-        return Err(Error::Malformed);
+    match count_dots(bytes) {
+        2 => {}
+        // Five parts: an encrypted token (RFC 7516 section 9).
+        4 => return Err(Error::WrongProtection),
+        _ => return Err(Error::Malformed),
     }
     let (Some(first), Some(second)) = (compact.find('.'), compact.rfind('.')) else {
         return Err(Error::Malformed);
@@ -140,9 +143,10 @@ mod tests {
 
     #[test]
     fn only_three_parts_are_a_token() {
-        for bad in ["", ".", "..", "a", "a.b", "a.b.c.d", "a.b.c.d.e", "....", ".b.c", "{}"] {
+        for bad in ["", ".", "..", "a", "a.b", "a.b.c.d", "a.b.c.d.e.f", ".....", ".b.c", "{}"] {
             assert_eq!(split(bad, 100), Err(Error::Malformed), "{bad:?}");
         }
+        assert_eq!(split("a.b.c.d.e", 100), Err(Error::WrongProtection));
         assert_eq!(split(&".".repeat(1000), 100), Err(Error::TooLarge));
         assert_eq!(split(&".".repeat(1_000_000), usize::MAX), Err(Error::Malformed));
         assert_eq!(split(&format!("{}.b.c", "a".repeat(6000)), 9999), Err(Error::TooLarge));
