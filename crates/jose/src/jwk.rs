@@ -11,5 +11,6 @@ mod set;
 pub(crate) mod thumbprint;
 
 pub use jwk::Jwk;
+pub(crate) use labels::Labels;
 pub use private::PrivateJwk;
 pub use set::{JwkSet, KeySet, RejectedKey};

@@ -1,8 +1,10 @@
 //! Keys, each tied to one algorithm and parsed once.
 
+mod decryption;
 mod der;
 #[cfg(feature = "ed448")]
 mod ed448;
+mod encryption;
 mod key_type;
 mod material;
 mod numbers;
@@ -15,6 +17,8 @@ mod small_order;
 pub(crate) mod spki;
 mod verifying;
 
+pub use decryption::DecryptionKey;
+pub use encryption::EncryptionKey;
 pub use key_type::KeyType;
 pub(crate) use material::Material;
 pub(crate) use numbers::{PrivateNumbers, RsaNumbers};

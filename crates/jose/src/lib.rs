@@ -103,7 +103,7 @@ pub use alg::{Algorithm, KeyAlgorithm};
 pub use error::Error;
 pub use jwk::{Jwk, JwkSet, KeySet, PrivateJwk, RejectedKey};
 pub use jwt::{Buffer, Claims, Policy, Profile, Unverified, Verified};
-pub use key::{KeyType, SigningKey, VerifyingKey};
+pub use key::{DecryptionKey, EncryptionKey, KeyType, SigningKey, VerifyingKey};
 pub use profile::{
     AccessToken, ClientAssertion, DpopProof, IdToken, IdTokenHint, IntrospectionResponse,
     LogoutToken, ProofPolicy, RequestObject, SecurityEvent, StatusListToken, VerifiedProof,

@@ -40,6 +40,21 @@ pub enum ContentEncryption {
     A256CbcHs512,
 }
 
+/// What a [`KeyManagement`] does, with the length of its AES key in bytes where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// The shared secret is the content key.
+    Direct,
+    /// AES key wrap under the shared secret.
+    Wrap(usize),
+    /// AES-GCM under the shared secret.
+    GcmWrap(usize),
+    /// RSA-OAEP; the hash is part of the name.
+    Rsa,
+    /// ECDH gives the content key, or an AES key that wraps it.
+    Agreement(Option<usize>),
+}
+
 impl KeyManagement {
     /// Every algorithm, in the order of the registry.
     pub const ALL: &[Self] = &[
@@ -85,6 +100,28 @@ impl KeyManagement {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
     }
+
+    /// Whether sender and recipient share one secret.
+    pub const fn is_symmetric(self) -> bool {
+        matches!(self.method(), Method::Direct | Method::Wrap(_) | Method::GcmWrap(_))
+    }
+
+    pub(crate) const fn method(self) -> Method {
+        match self {
+            Self::Dir => Method::Direct,
+            Self::A128KW => Method::Wrap(16),
+            Self::A192KW => Method::Wrap(24),
+            Self::A256KW => Method::Wrap(32),
+            Self::A128GCMKW => Method::GcmWrap(16),
+            Self::A192GCMKW => Method::GcmWrap(24),
+            Self::A256GCMKW => Method::GcmWrap(32),
+            Self::RsaOaep | Self::RsaOaep256 | Self::RsaOaep384 | Self::RsaOaep512 => Method::Rsa,
+            Self::EcdhEs => Method::Agreement(None),
+            Self::EcdhEsA128KW => Method::Agreement(Some(16)),
+            Self::EcdhEsA192KW => Method::Agreement(Some(24)),
+            Self::EcdhEsA256KW => Method::Agreement(Some(32)),
+        }
+    }
 }
 
 impl ContentEncryption {
@@ -113,6 +150,33 @@ impl ContentEncryption {
     /// The algorithm of this exact name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
+    }
+
+    /// The length of the content key in bytes; for CBC it is two keys side by side (RFC 7518
+    /// section 5.2.2.1).
+    pub const fn key_bytes(self) -> usize {
+        match self {
+            Self::A128GCM => 16,
+            Self::A192GCM => 24,
+            Self::A256GCM | Self::A128CbcHs256 => 32,
+            Self::A192CbcHs384 => 48,
+            Self::A256CbcHs512 => 64,
+        }
+    }
+
+    pub(crate) const fn iv_bytes(self) -> usize {
+        match self {
+            Self::A128GCM | Self::A192GCM | Self::A256GCM => 12,
+            Self::A128CbcHs256 | Self::A192CbcHs384 | Self::A256CbcHs512 => 16,
+        }
+    }
+
+    pub(crate) const fn tag_bytes(self) -> usize {
+        match self {
+            Self::A128GCM | Self::A192GCM | Self::A256GCM | Self::A128CbcHs256 => 16,
+            Self::A192CbcHs384 => 24,
+            Self::A256CbcHs512 => 32,
+        }
     }
 }
 

@@ -194,7 +194,7 @@ pub(crate) fn same_type(a: &str, b: &str) -> bool {
     a == b || short(a).eq_ignore_ascii_case(short(b))
 }
 
-fn is_type(text: &str) -> bool {
+pub(crate) fn is_type(text: &str) -> bool {
     is_printable(text, MAX_TYPE_BYTES)
 }
 
