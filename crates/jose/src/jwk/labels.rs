@@ -73,11 +73,12 @@ impl Labels {
 
     /// Whether a secret is long enough for the declared algorithm.
     pub(crate) fn check_secret_len(&self, length: usize) -> Result<(), Error> {
-        match self.algorithm.map(KeyAlgorithm::secret_len) {
-            Some(SecretLen::AtLeast(least)) if length < least => {
+        // Nothing works with less than 128 bits.
+        match self.algorithm.map_or(SecretLen::AtLeast(16), KeyAlgorithm::secret_len) {
+            SecretLen::AtLeast(least) if length < least => {
                 Err(Error::WeakKey("the secret is too short for its algorithm"))
             }
-            Some(SecretLen::Exactly(exact)) if length != exact => {
+            SecretLen::Exactly(exact) if length != exact => {
                 Err(Error::InvalidKey("the secret is not of its algorithm's length"))
             }
             _ => Ok(()),

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "ed448")]
 use super::ed448;
-use super::{Material, der};
+use super::{Material, der, rsa_strength};
 use crate::{
     Error,
     alg::{EcCurve, KeyKind, MlDsa, OkpCurve},
@@ -91,8 +91,10 @@ impl PrivateNumbers {
         Ok(Some(match self {
             Self::Secret(_) => return Ok(None),
             Self::Rsa(numbers) => {
-                numbers.pair()?;
                 let RsaNumbers { modulus, exponent, .. } = numbers;
+                // First, so that a weak key is refused as such.
+                rsa_strength::check(modulus, exponent)?;
+                numbers.pair()?;
                 Material::Rsa { modulus: modulus.clone(), exponent: exponent.clone() }
             }
             Self::Ec { curve, d } => {

@@ -105,10 +105,11 @@ fn read_sec1_on(curve: Option<EcCurve>, bytes: &[u8]) -> Result<PrivateNumbers, 
     Ok(numbers)
 }
 
-fn read_curve(name: &[u8]) -> Result<EcCurve, Error> {
-    let oid = only_element(der::OBJECT_IDENTIFIER, name).ok_or(MALFORMED)?;
-    let curve = EcCurve::ALL.iter().copied().find(|curve| curve.oid() == oid);
-    curve.ok_or(Error::UnsupportedKey("the curve of the key"))
+fn read_curve(parameters: &[u8]) -> Result<EcCurve, Error> {
+    let mut inside = Reader::new(parameters);
+    let curve = spki::read_curve(&mut inside)?;
+    inside.end().ok_or(MALFORMED)?;
+    Ok(curve)
 }
 
 /// A seed, or a seed with what is made from it (RFC 9881 section 6).

@@ -72,12 +72,7 @@ pub(super) fn read_identifier(mut inside: Reader<'_>) -> Result<Identifier, Erro
         inside.element(der::NULL).filter(|content| content.is_empty()).ok_or(MALFORMED)?;
         Identifier::Rsa
     } else if oid == EC_OID {
-        // A curve written out in numbers instead of named is a way to smuggle in a weak one.
-        let name = inside
-            .element(der::OBJECT_IDENTIFIER)
-            .ok_or(Error::UnsupportedKey("an EC key whose curve is not named"))?;
-        let curve = EcCurve::ALL.iter().copied().find(|curve| curve.oid() == name);
-        Identifier::Ec(curve.ok_or(Error::UnsupportedKey("the curve of the key"))?)
+        Identifier::Ec(read_curve(&mut inside)?)
     } else if let Some(curve) = OkpCurve::ALL.iter().copied().find(|curve| curve.oid() == oid) {
         Identifier::Okp(curve)
     } else if let Some(set) = MlDsa::ALL.iter().copied().find(|set| set.oid() == oid) {
@@ -87,6 +82,16 @@ pub(super) fn read_identifier(mut inside: Reader<'_>) -> Result<Identifier, Erro
     };
     inside.end().ok_or(MALFORMED)?;
     Ok(identifier)
+}
+
+/// The name of a curve. One that is written out in numbers is refused: it is a way to smuggle in a
+/// weak one (RFC 5480 section 2.1.1).
+pub(super) fn read_curve(inside: &mut Reader<'_>) -> Result<EcCurve, Error> {
+    let name = inside
+        .element(der::OBJECT_IDENTIFIER)
+        .ok_or(Error::UnsupportedKey("an EC key whose curve is not named"))?;
+    let curve = EcCurve::ALL.iter().copied().find(|curve| curve.oid() == name);
+    curve.ok_or(Error::UnsupportedKey("the curve of the key"))
 }
 
 /// Writes `SubjectPublicKeyInfo`.
