@@ -77,7 +77,7 @@ fn openssl_is_there() -> bool {
 }
 
 /// Where cargo puts what it builds.
-fn target_folder() -> Result<PathBuf, String> {
+pub(crate) fn target_folder() -> Result<PathBuf, String> {
     let mut command = cargo(&["metadata", "--no-deps", "--offline", "--format-version", "1"]);
     let output = command.stderr(Stdio::inherit()).output().map_err(|error| error.to_string())?;
     let metadata: serde_json::Value =

@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod fuzz;
 mod machine;
 mod step;
 mod supply;
@@ -21,6 +22,8 @@ cargo xtask NAME
   tidy          layout rules that no compiler knows
   supply        licences, banned crates and sources of what we depend on
   bench NAME    figures: jose, server; beside other libraries and the machine's limits
+  fuzz [TARGET] [--seconds N]
+                mutated input for the readers; 60 seconds for each target
 ";
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     match words.split_first() {
         Some((name, rest)) if name == "test" => test::run(rest),
         Some((name, rest)) if name == "bench" => bench::run(rest),
+        Some((name, rest)) if name == "fuzz" => fuzz::run(rest),
         Some((name, [])) if name == "check" => check::run(),
         Some((name, [])) if name == "tidy" => tidy::run(),
         Some((name, [])) if name == "supply" => supply::run(),

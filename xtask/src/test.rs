@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use crate::fuzz;
 use crate::machine;
 use crate::step::{Run, Verdict, cargo, execute};
 use crate::supply;
@@ -28,6 +29,7 @@ pub(crate) fn run(only: &[String]) -> ExitCode {
     run.command(RELEASE, cargo(&["build", "--release", "--locked"]));
     let binary = binary(&run, &target);
     run.tallied("cargo test", |tally| cargo_test(binary.as_deref(), tally));
+    run.tallied("fuzz", fuzz::smoke);
     add_interop_steps(&mut run, &target, binary.as_deref());
     run.finish()
 }

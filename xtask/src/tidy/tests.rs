@@ -185,8 +185,13 @@ fn an_exception_that_is_not_needed_goes() {
 fn lines_are_narrow_and_end_well() {
     let wide = format!("{}\n", "wide ".repeat(21).trim_end());
     let word = format!("// {}\n", "w".repeat(101));
-    let tree =
-        Tree::of(&[("a.rs", &wide), ("b.rs", &word), ("c.md", &wide), ("d.py", "a \nb\t\nc")]);
+    let tree = Tree::of(&[
+        ("a.rs", &wide),
+        ("b.rs", &word),
+        ("c.md", &wide),
+        ("d.py", "a \nb\t\nc"),
+        ("fuzz/corpus/e/1", "a \nb"),
+    ]);
     assert_eq!(
         shown(&text::check_lines(&tree)),
         [
