@@ -3,6 +3,7 @@
 pub(crate) mod claims;
 mod date;
 pub(crate) mod kind;
+mod nested;
 mod peek;
 pub(crate) mod policy;
 mod sign;
@@ -10,6 +11,7 @@ mod verified;
 
 pub use claims::Claims;
 pub use kind::Profile;
+pub use nested::{Recipient, sign_and_encrypt};
 pub use peek::{Unverified, peek};
 pub use policy::{Buffer, Policy};
 pub use sign::sign;

@@ -24,8 +24,8 @@
 //!   [`Unverified`], which shows text to people and has no claims.
 //! - **One kind of token in place of another.** The kind is in the type: `Verified<AccessToken>` is
 //!   not `Verified<IdToken>`. Each kind lists the claims that it must and must not have.
-//! - **An encrypted token as proof.** Decrypting gives a [`jwe::Decrypted`], never a `Verified`; a
-//!   nested token is verified inside.
+//! - **An encrypted token as proof.** Decrypting gives a [`jwe::Decrypted`], never a `Verified`;
+//!   [`Policy::verify_nested`] checks both layers.
 //! - **A key from the token.** `jku`, `x5u`, `x5c` and `jwk` are not read, except for the `jwk` of a
 //!   DPoP proof, which proves just that.
 //!
@@ -56,7 +56,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `profile` | the kinds of token, one file each: [`AccessToken`], [`IdToken`], [`IdTokenHint`], [`LogoutToken`], [`DpopProof`], [`ClientAssertion`], [`RequestObject`], [`SecurityEvent`], [`StatusListToken`], [`IntrospectionResponse`] |
-//! | [`jwt`] | [`jwt::sign`], [`Policy`] and [`Verified`], [`jwt::peek`], signed and then encrypted tokens |
+//! | [`jwt`] | [`jwt::sign`], [`Policy`] and [`Verified`], [`jwt::peek`], [`jwt::sign_and_encrypt`] and [`Policy::verify_nested`] |
 //! | [`jws`] | signatures over any bytes: compact, JSON, detached |
 //! | [`jwe`] | encryption of any bytes: compact, JSON, under a password |
 //! | `jwk` | [`Jwk`] (public), [`PrivateJwk`], [`JwkSet`], [`KeySet`] (looked up by `kid`), thumbprints |
@@ -102,7 +102,7 @@ mod time;
 pub use alg::{Algorithm, KeyAlgorithm};
 pub use error::Error;
 pub use jwk::{Jwk, JwkSet, KeySet, PrivateJwk, RejectedKey};
-pub use jwt::{Buffer, Claims, Policy, Profile, Unverified, Verified};
+pub use jwt::{Buffer, Claims, Policy, Profile, Recipient, Unverified, Verified};
 pub use key::{DecryptionKey, EncryptionKey, KeyType, SigningKey, VerifyingKey};
 pub use profile::{
     AccessToken, ClientAssertion, DpopProof, IdToken, IdTokenHint, IntrospectionResponse,
