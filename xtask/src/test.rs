@@ -29,6 +29,11 @@ pub(crate) fn run(only: &[String]) -> ExitCode {
     run.command(RELEASE, cargo(&["build", "--release", "--locked"]));
     let binary = binary(&run, &target);
     run.tallied("cargo test", |tally| cargo_test(binary.as_deref(), tally));
+    // Features that the product itself does not turn on.
+    run.tallied("jose: every feature", |tally| {
+        let words = ["test", "--package", "countersign-jose", "--all-features", "--locked"];
+        execute(cargo(&words), tally)
+    });
     run.tallied("fuzz", fuzz::smoke);
     add_interop_steps(&mut run, &target, binary.as_deref());
     run.finish()
