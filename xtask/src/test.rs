@@ -11,6 +11,17 @@ use crate::tally::Tally;
 use crate::tidy;
 
 const RELEASE: &str = "release build";
+const NODE: &str = "interop/node";
+const PYTHON: &str = "interop/python";
+/// Names the binary to a suite.
+const JOSE_PEER: &str = "JOSE_PEER_BIN";
+
+/// An environment variable with the path of a binary.
+type Binary<'a> = (&'static str, &'a Path);
+
+fn server(binary: &Path) -> Binary<'_> {
+    ("COUNTERSIGN_BIN", binary)
+}
 
 pub(crate) fn run(only: &[String]) -> ExitCode {
     let mut run = Run::new(only);
@@ -35,6 +46,7 @@ pub(crate) fn run(only: &[String]) -> ExitCode {
         execute(cargo(&words), tally)
     });
     run.tallied("fuzz", fuzz::smoke);
+    add_library_steps(&mut run, &target);
     add_interop_steps(&mut run, &target, binary.as_deref());
     run.finish()
 }
@@ -50,23 +62,54 @@ fn add_static_steps(run: &mut Run) {
     run.command("doc", doc);
 }
 
+/// Other people's libraries against our own: each reads what the other writes.
+fn add_library_steps(run: &mut Run, target: &Path) {
+    run.tallied("interop: jose (npm)", |tally| {
+        let peer = match jose_peer(target) {
+            Ok(peer) => peer,
+            Err(reason) => return Verdict::Failed(reason),
+        };
+        match npm() {
+            Ok(()) => execute(node_test("jose.test.mjs", (JOSE_PEER, &peer)), tally),
+            Err(reason) => Verdict::Skipped(reason),
+        }
+    });
+    run.tallied("interop: joserfc (PyPI)", |tally| {
+        let peer = match jose_peer(target) {
+            Ok(peer) => peer,
+            Err(reason) => return Verdict::Failed(reason),
+        };
+        match python_packages(target) {
+            Ok(python) => {
+                execute(python_test(&python, "test_joserfc.py", (JOSE_PEER, &peer)), tally)
+            }
+            Err(reason) => Verdict::Skipped(reason),
+        }
+    });
+}
+
+/// The library as a partner for those steps, with every algorithm that it can have.
+fn jose_peer(target: &Path) -> Result<PathBuf, String> {
+    let words = ["build", "--locked", "-p", "countersign-jose", "--features", "ed448"];
+    let mut command = cargo(&words);
+    command.args(["--example", "jose_peer"]);
+    reason(execute(command, &mut Tally::default()))?;
+    Ok(target.join("debug/examples/jose_peer"))
+}
+
 /// Other people's clients and a real browser, each against a server of its own.
 fn add_interop_steps(run: &mut Run, target: &Path, binary: Option<&Path>) {
-    let node = "interop/node";
-    let npm = || machine::ensure(&["npm"], "npm").and_then(|_| npm_packages(node));
     run.tallied("interop: openid-client (npm)", |tally| {
         let Some(binary) = binary else { return no_binary() };
         match npm() {
-            Ok(()) => execute(node_test(node, "openid_client.test.mjs", binary), tally),
+            Ok(()) => execute(node_test("openid_client.test.mjs", server(binary)), tally),
             Err(reason) => Verdict::Skipped(reason),
         }
     });
     run.tallied("interop: Authlib (PyPI)", |tally| {
         let Some(binary) = binary else { return no_binary() };
-        match python_packages("interop/python", &target.join("interop-python")) {
-            Ok(python) => {
-                execute(python_test("interop/python", "test_authlib.py", &python, binary), tally)
-            }
+        match python_packages(target) {
+            Ok(python) => execute(python_test(&python, "test_authlib.py", server(binary)), tally),
             Err(reason) => Verdict::Skipped(reason),
         }
     });
@@ -75,7 +118,7 @@ fn add_interop_steps(run: &mut Run, target: &Path, binary: Option<&Path>) {
         let chromium = machine::ensure(&["chromium", "chromium-browser"], "chromium");
         match chromium.and_then(|chromium| npm().map(|()| chromium)) {
             Ok(chromium) => {
-                let mut command = node_test(node, "browser.test.mjs", binary);
+                let mut command = node_test("browser.test.mjs", server(binary));
                 command.env("CHROMIUM", chromium);
                 execute(command, tally)
             }
@@ -131,39 +174,44 @@ fn no_binary() -> Verdict {
     Verdict::Skipped("there is no release build of countersign".to_owned())
 }
 
+fn npm() -> Result<(), String> {
+    machine::ensure(&["npm"], "npm").and_then(|_| npm_packages())
+}
+
 /// Installs exactly what the lock file names, unless that was done before.
-fn npm_packages(folder: &str) -> Result<(), String> {
-    let lock = Path::new(folder).join("package-lock.json");
-    let installed = Path::new(folder).join("node_modules/.package-lock.json");
+fn npm_packages() -> Result<(), String> {
+    let lock = Path::new(NODE).join("package-lock.json");
+    let installed = Path::new(NODE).join("node_modules/.package-lock.json");
     if is_newer(&installed, &lock) {
         return Ok(());
     }
-    println!("installing the npm packages of {folder}");
+    println!("installing the npm packages of {NODE}");
     let mut command = Command::new("npm");
-    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+    command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(NODE);
     reason(execute(command, &mut Tally::default()))
 }
 
-fn node_test(folder: &str, file: &str, binary: &Path) -> Command {
+fn node_test(file: &str, (name, binary): Binary<'_>) -> Command {
     let mut command = Command::new("node");
-    command.args(["--test", "--test-reporter=spec", file]).current_dir(folder);
-    command.env("COUNTERSIGN_BIN", binary);
+    command.args(["--test", "--test-reporter=spec", file]).current_dir(NODE);
+    command.env(name, binary);
     command
 }
 
 /// Makes a virtual environment with the pinned packages, and gives its interpreter.
-fn python_packages(folder: &str, environment: &Path) -> Result<PathBuf, String> {
+fn python_packages(target: &Path) -> Result<PathBuf, String> {
+    let environment = target.join("interop-python");
     let python = environment.join("bin/python");
-    let requirements = Path::new(folder).join("requirements.txt");
+    let requirements = Path::new(PYTHON).join("requirements.txt");
     let done = environment.join("installed");
     if is_newer(&done, &requirements) {
         return Ok(python);
     }
     let base = machine::ensure(&["python3"], "python3")?;
-    println!("installing the Python packages of {folder} in {}", environment.display());
+    println!("installing the Python packages of {PYTHON} in {}", environment.display());
     let make = || {
         let mut command = Command::new(&base);
-        command.args(["-m", "venv", "--clear"]).arg(environment);
+        command.args(["-m", "venv", "--clear"]).arg(&environment);
         reason(execute(command, &mut Tally::default()))
     };
     // Debian ships the module apart from the interpreter.
@@ -176,11 +224,11 @@ fn python_packages(folder: &str, environment: &Path) -> Result<PathBuf, String> 
     Ok(python)
 }
 
-fn python_test(folder: &str, file: &str, python: &Path, binary: &Path) -> Command {
+fn python_test(python: &Path, file: &str, (name, binary): Binary<'_>) -> Command {
     let mut command = Command::new(python);
     // No compiled copies of the scripts in the tree.
-    command.args(["-B", file]).current_dir(folder);
-    command.env("COUNTERSIGN_BIN", binary);
+    command.args(["-B", file]).current_dir(PYTHON);
+    command.env(name, binary);
     command
 }
 
