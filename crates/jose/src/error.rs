@@ -62,7 +62,7 @@ pub enum Error {
     UnsupportedKey(&'static str),
     /// The key is malformed or contradicts itself.
     InvalidKey(&'static str),
-    /// The key may not be used for this: `use` or `key_ops` says otherwise (RFC 7517 4.2, 4.3).
+    /// The key is for something else: `use`, `key_ops` or `alg` says so (RFC 7517 4.2 to 4.4).
     WrongKeyUse,
     /// Private or secret members where a public key is expected.
     PrivateKey,
@@ -136,7 +136,7 @@ impl Error {
             Self::WeakKey(_) => ("weak_key", "weak key"),
             Self::UnsupportedKey(_) => ("unsupported_key", "unsupported key"),
             Self::InvalidKey(_) => ("invalid_key", "invalid key"),
-            Self::WrongKeyUse => ("wrong_key_use", "the key's use or key_ops does not permit this"),
+            Self::WrongKeyUse => ("wrong_key_use", "the key's use, key_ops or alg forbids this"),
             Self::PrivateKey => (
                 "private_key",
                 "the JWK carries private or secret members where a public key is expected",

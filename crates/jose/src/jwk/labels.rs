@@ -113,7 +113,7 @@ impl Labels {
             return Err(Error::InvalidKey("the algorithm does not fit the kind of key"));
         }
         if self.algorithm.is_some_and(|declared| declared != wanted) {
-            return Err(Error::InvalidKey("the key names another algorithm"));
+            return Err(Error::WrongKeyUse);
         }
         Ok(())
     }

@@ -23,7 +23,21 @@ const MAX_BYTES: usize = 16 * 1024;
 /// A private key or a shared secret, of any kind that a JWK can hold, for signing or decrypting.
 ///
 /// It is wiped when it is dropped, `Debug` shows no secret, and it cannot be serialized by
-/// accident: [`PrivateJwk::to_json`] is the one way out.
+/// accident: [`PrivateJwk::to_json`], [`PrivateJwk::to_pkcs8`] and [`PrivateJwk::to_pem`] are the
+/// ways out.
+///
+/// ```
+/// use countersign_jose::{Algorithm, KeyType, PrivateJwk, SigningKey, jwe::KeyManagement};
+/// let key = PrivateJwk::generate(Algorithm::Ed25519)?;
+/// let stored = key.to_json(); // wiped when it is dropped
+/// let signing = SigningKey::from_jwk(&PrivateJwk::from_json(stored.as_bytes())?)?;
+/// assert_eq!(Some(signing.key_id()), key.key_id());
+///
+/// let key = PrivateJwk::generate_as(KeyType::X25519, KeyManagement::EcdhEsA256KW)?;
+/// let public = serde_json::to_string(&key.public().expect("it is no shared secret"));
+/// # assert!(public.is_ok_and(|text| !text.contains("\"d\"")));
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct PrivateJwk {
     numbers: PrivateNumbers,

@@ -10,6 +10,7 @@ use crate::{
 };
 
 /// A kind of key with its size, for [`PrivateJwk::generate_as`](crate::PrivateJwk::generate_as).
+/// The numbers are bits.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it all")]

@@ -57,16 +57,20 @@ impl Material {
         Some(Self::Rsa { modulus, exponent })
     }
 
-    /// Checks strength and form.
+    /// Checks strength and form, so that whatever passes becomes a key.
+    ///
+    /// A point off Ed25519 cannot be told without the arithmetic of the curve; the crypto library
+    /// does that for each signature, and none verifies with such a key.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self {
-            Self::Rsa { modulus, exponent } => rsa_strength::check(modulus, exponent),
-            Self::Ec { curve, point } => {
-                parse_bytes(curve.verification(), point, "the point is not on the curve").map(drop)
+            Self::Okp { curve: OkpCurve::X25519, x } => small_order::check_x25519(fixed(x)?),
+            #[cfg(feature = "ed448")]
+            Self::Okp { curve: OkpCurve::Ed448, x } => ed448::parse(x).map(drop),
+            Self::Rsa { .. } => self.parse(Algorithm::RS256).map(drop),
+            _ => {
+                let algorithm = Algorithm::only_one_for(self.kind()).ok_or(Error::Crypto)?;
+                self.parse(algorithm).map(drop)
             }
-            Self::Okp { curve, x } => check_okp(*curve, x),
-            Self::Akp { set, public } if public.len() == set.public_len() => Ok(()),
-            Self::Akp { .. } => Err(Error::InvalidKey("the public key is not of its set's length")),
         }
     }
 
@@ -76,9 +80,9 @@ impl Material {
         if algorithm.key_kind() != self.kind() {
             return Err(Error::InvalidKey("the algorithm does not fit the kind of key"));
         }
-        self.check()?;
         match self {
             Self::Rsa { modulus, exponent } => {
+                rsa_strength::check(modulus, exponent)?;
                 let (scheme, _) = algorithm.rsa().ok_or(Error::Crypto)?;
                 PublicKeyComponents { n: modulus, e: exponent }
                     .to_parsed_public_key(scheme)
@@ -88,24 +92,21 @@ impl Material {
                 parse_bytes(curve.verification(), point, "the point is not on the curve")
             }
             Self::Okp { curve: OkpCurve::Ed25519, x } => {
+                small_order::check_ed25519(fixed(x)?)?;
                 parse_bytes(&ED25519, x, "the Ed25519 key was refused")
             }
             Self::Okp { .. } => Err(Error::UnsupportedKey("crv")),
-            Self::Akp { set, public } => {
+            Self::Akp { set, public } if public.len() == set.public_len() => {
                 parse_bytes(set.verification(), public, "the ML-DSA key was refused")
             }
+            Self::Akp { .. } => Err(Error::InvalidKey("the public key is not of its set's length")),
         }
     }
 }
 
-fn check_okp(curve: OkpCurve, x: &[u8]) -> Result<(), Error> {
-    let wrong_length = Error::InvalidKey("x is not of the curve's length");
-    match curve {
-        OkpCurve::Ed25519 => small_order::check_ed25519(x.try_into().map_err(|_| wrong_length)?),
-        #[cfg(feature = "ed448")]
-        OkpCurve::Ed448 => ed448::parse(x).map(drop),
-        OkpCurve::X25519 => small_order::check_x25519(x.try_into().map_err(|_| wrong_length)?),
-    }
+/// The key of a curve whose keys take 32 bytes.
+fn fixed(x: &[u8]) -> Result<&[u8; 32], Error> {
+    x.try_into().map_err(|_| Error::InvalidKey("x is not of the curve's length"))
 }
 
 fn parse_bytes(

@@ -133,6 +133,11 @@ impl RsaNumbers {
 
     /// The crypto library's form; it refuses numbers that contradict each other.
     pub(crate) fn pair(&self) -> Result<rsa::KeyPair, Error> {
+        // None is larger than the modulus, whose size is limited; so the work is too.
+        let private = [&self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi];
+        if private.iter().any(|number| number.len() > self.modulus.len() + 1) {
+            return Err(CONTRADICTION);
+        }
         let components = rsa::KeyPairComponents {
             public_key: rsa::PublicKeyComponents { n: &self.modulus[..], e: &self.exponent[..] },
             d: &self.d[..],

@@ -24,10 +24,15 @@ pub(super) fn check(modulus: &[u8], exponent: &[u8]) -> Result<(), Error> {
     if low % 2 == 0 {
         return Err(Error::InvalidKey("the RSA modulus is even"));
     }
-    if exponent.len() > 8 {
-        return Err(Error::UnsupportedKey("the RSA exponent is longer than 64 bits"));
+    // More only burns time, and the crypto library would refuse each signature.
+    let too_long = Error::UnsupportedKey("the RSA exponent is longer than 33 bits");
+    if exponent.len() > 5 {
+        return Err(too_long);
     }
     let exponent = exponent.iter().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
+    if exponent >> 33 != 0 {
+        return Err(too_long);
+    }
     if exponent < 65537 || exponent % 2 == 0 {
         return Err(Error::WeakKey("the RSA exponent is even or below 65537"));
     }
@@ -80,6 +85,11 @@ mod tests {
         }
         for bad in [&[][..], &[0, 1, 0, 1]] {
             assert!(matches!(check(&modulus(256), bad), Err(Error::InvalidKey(_))), "{bad:?}");
+        }
+        assert_eq!(check(&modulus(256), &[1, 0xff, 0xff, 0xff, 0xff]), Ok(()), "33 bits");
+        for long in [&[2, 0, 0, 0, 1][..], &[1, 0, 0, 0, 0, 1], &[1; 9]] {
+            let refused = check(&modulus(256), long);
+            assert!(matches!(refused, Err(Error::UnsupportedKey(_))), "{long:?}");
         }
     }
 

@@ -10,6 +10,19 @@ use super::{Material, Secret};
 use crate::{Algorithm, Error, Jwk};
 
 /// A public key, or a shared secret, tied to one algorithm and parsed once. Cheap to clone.
+///
+/// ```
+/// use countersign_jose::{Algorithm, Error, VerifyingKey};
+/// // RFC 8410 section 10.1.
+/// let pem = "-----BEGIN PUBLIC KEY-----
+/// MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+/// -----END PUBLIC KEY-----";
+/// let key = VerifyingKey::from_pem(Algorithm::Ed25519, pem)?;
+/// assert_eq!(key.verify(b"message", &[0; 64]), Err(Error::BadSignature));
+/// // It is a key of Ed25519 and of nothing else.
+/// assert!(VerifyingKey::from_pem(Algorithm::HS256, pem).is_err());
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct VerifyingKey(Arc<Inner>);
 
