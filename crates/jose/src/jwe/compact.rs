@@ -142,10 +142,10 @@ fn read(
     let members = read_header(&header)?;
     let headers = Headers::protected(&members);
     headers.check(compression)?;
-    headers.refuse_password()?;
     if headers.management()? != Some(key.key_management()) {
         return Err(Error::AlgorithmNotAllowed);
     }
+    headers.refuse_password()?;
     let encryption = headers.encryption(accepted)?;
     let is_compressed = headers.is_compressed()?;
     let parameters = headers.parameters(key.key_management().method())?;

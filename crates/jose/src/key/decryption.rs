@@ -197,3 +197,58 @@ impl fmt::Debug for DecryptionKey {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{json, jwe::header::Headers};
+
+    const ENC: ContentEncryption = ContentEncryption::A256GCM;
+
+    /// What the header of one recipient says.
+    fn parameters(key: &DecryptionKey, members: &str) -> Parameters {
+        let header = format!("{{\"x\":0{members}}}");
+        let members = json::parse_object(header.as_bytes()).unwrap();
+        Headers::protected(&members).parameters(key.key_management().method()).unwrap()
+    }
+
+    /// Bleichenbacher's attack needs to know whether the padding was right (RFC 7516 section 11.5).
+    #[test]
+    fn a_key_that_cannot_be_unwrapped_is_replaced_by_a_random_one() {
+        for &management in KeyManagement::ALL {
+            let key = DecryptionKey::generate(management).unwrap();
+            let (sent, recipient) = key.encryption_key().establish(ENC).unwrap();
+            let parameters = parameters(&key, &recipient.parameters);
+            let unwrap = |bytes: &[u8]| key.unwrap(ENC, &parameters, bytes);
+            let good = unwrap(&recipient.encrypted_key).unwrap();
+            assert_eq!(good.as_bytes(), sent.as_bytes(), "{management}");
+            if recipient.encrypted_key.is_empty() {
+                assert_eq!(unwrap(&[0; 40]).err(), Some(Error::Decryption), "{management}");
+                continue;
+            }
+            let mut changed = recipient.encrypted_key.clone();
+            changed[3] ^= 1;
+            for bad in [&changed[..], &changed[1..], &[], &[0; 40], &[0xff; 256]] {
+                let (one, two) = (unwrap(bad).unwrap(), unwrap(bad).unwrap());
+                assert_eq!(one.as_bytes().len(), ENC.key_bytes());
+                assert_ne!(one.as_bytes(), two.as_bytes(), "{management}: it is random");
+                assert_ne!(one.as_bytes(), sent.as_bytes());
+                assert_ne!(one.as_bytes(), [0; 32]);
+            }
+        }
+    }
+
+    #[test]
+    fn each_token_has_keys_of_its_own() {
+        for &management in KeyManagement::ALL {
+            let key = DecryptionKey::generate(management).unwrap().encryption_key();
+            let (one, sent_one) = key.establish(ENC).unwrap();
+            let (two, sent_two) = key.establish(ENC).unwrap();
+            let direct = management == KeyManagement::Dir;
+            assert_eq!(one.as_bytes() == two.as_bytes(), direct, "{management}");
+            let same = sent_one.parameters == sent_two.parameters
+                && sent_one.encrypted_key == sent_two.encrypted_key;
+            assert_eq!(same, direct, "{management}");
+        }
+    }
+}

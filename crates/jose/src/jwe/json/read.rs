@@ -83,7 +83,6 @@ fn read(
         let own = recipient.header.as_ref().map(|own| -> &Members<'_> { own });
         let headers = Headers { protected: &protected, shared, own };
         headers.check(compression)?;
-        headers.refuse_password()?;
         all.push((headers, recipient));
     }
     refuse_several_encryptions(all.iter().map(|(headers, _)| headers))?;
@@ -178,6 +177,7 @@ impl Sealed {
         encrypted_key: &[u8],
         compression: Compression,
     ) -> Result<Decrypted, Error> {
+        headers.refuse_password()?;
         let encryption = headers.encryption(accepted)?;
         let is_compressed = headers.is_compressed()?;
         let parameters = headers.parameters(key.key_management().method())?;
