@@ -221,6 +221,17 @@ fn hostile_tokens_are_refused_each_for_its_reason() {
     assert_eq!(decrypt(&key, &with(&token, &unknown)).as_deref(), Ok(&b"content"[..]));
 }
 
+/// Also a reader who takes compressed content believes only the protected header.
+#[cfg(feature = "deflate")]
+#[test]
+fn compression_outside_the_protected_header_is_refused() {
+    for header in ["header", "unprotected"] {
+        let token = with(&flattened(), &json!({ header: { "zip": "DEF" } })).to_string();
+        let refused = json::decrypt_inflating(&secret(7), ALL, 1000, &token).err();
+        assert_eq!(refused, Some(Error::InvalidHeader("zip")), "{header}");
+    }
+}
+
 #[test]
 fn a_member_named_twice_is_refused() {
     let key = secret(7);

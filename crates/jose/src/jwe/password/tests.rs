@@ -56,6 +56,9 @@ fn the_number_of_rounds_is_bounded_before_any_work_is_done() {
     assert_eq!(lower, Some(Error::InvalidHeader("p2c")));
     assert!(open_within(MIN_ROUNDS, b"secret", &file).is_ok());
     assert!(open_within(u32::MAX, b"secret", &file).is_ok());
+    let above = with_header(&file, |header| header.replace("1000", "1200001"));
+    let above = open_within(u32::MAX, b"secret", &above).err();
+    assert_eq!(above, Some(Error::InvalidHeader("p2c")), "the limit can only be lowered");
     let changed = with_header(&file, |header| header.replace("1000", "1001"));
     assert_eq!(open(b"secret", &changed).err(), Some(Error::Decryption));
     for rounds in [0, MIN_ROUNDS - 1, MAX_ROUNDS + 1, u32::MAX] {
