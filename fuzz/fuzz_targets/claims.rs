@@ -84,7 +84,7 @@ fn round_trip<P: Profile + Serialize + PartialEq + Debug + Clone>(
 ) {
     let policy = policy.expect("a full policy");
     if let Some(claims) = judge(typ, payload, &policy, names, false) {
-        let again = jwt::sign(&*KEY, typ, &claims).expect("what was read is written");
+        let again = jwt::sign(&KEY, typ, &claims).expect("what was read is written");
         let again = policy.verify(&KEYS, &again, now()).expect("what was written is read");
         assert_eq!(again.into_inner(), claims);
     }

@@ -34,7 +34,10 @@ pub(super) fn owned_side(fixture: &Fixture) -> Result<Side, String> {
         name: "ours, owned",
         sign: Box::new(move || jwt::sign(&key, AccessToken::TYPE, &claims).map_err(reason)),
         verify: Box::new(move |token| {
-            policy.verify(&keys, token, now()).map(|verified| drop(black_box(verified))).map_err(reason)
+            policy
+                .verify(&keys, token, now())
+                .map(|verified| drop(black_box(verified)))
+                .map_err(reason)
         }),
     })
 }

@@ -17,7 +17,16 @@ pub(super) fn side(fixture: &Fixture) -> Result<Side, String> {
     let sealed = base64url::decode(sealed.as_bytes()).map_err(|error| error.to_string())?;
     let (sign, verify) = match fixture.algorithm {
         Algorithm::HS256 => hmac(fixture, message, sealed)?,
-        Algorithm::RS256 => rsa(fixture, message, sealed)?,
+        Algorithm::RS256 => {
+            let (signing, checking) =
+                (&signature::RSA_PKCS1_SHA256, &signature::RSA_PKCS1_2048_8192_SHA256);
+            rsa(fixture, signing, checking, message, sealed)?
+        }
+        Algorithm::PS256 => {
+            let (signing, checking) =
+                (&signature::RSA_PSS_SHA256, &signature::RSA_PSS_2048_8192_SHA256);
+            rsa(fixture, signing, checking, message, sealed)?
+        }
         Algorithm::ES256 => p256(fixture, message, sealed)?,
         Algorithm::Ed25519 => ed25519(fixture, message, sealed)?,
         other => return Err(format!("no bare primitive for {other} is written down here")),
@@ -37,16 +46,21 @@ fn hmac(fixture: &Fixture, message: Vec<u8>, sealed: Vec<u8>) -> Result<(Sign, V
     Ok((Box::new(sign), Box::new(verify)))
 }
 
-fn rsa(fixture: &Fixture, message: Vec<u8>, sealed: Vec<u8>) -> Result<(Sign, Verify), String> {
+fn rsa(
+    fixture: &Fixture,
+    signing: &'static dyn signature::RsaEncoding,
+    checking: &'static dyn signature::VerificationAlgorithm,
+    message: Vec<u8>,
+    sealed: Vec<u8>,
+) -> Result<(Sign, Verify), String> {
     let pair = rsa::KeyPair::from_pkcs8(fixture.pkcs8()?).map_err(|_| "not an RSA key")?;
     let public = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(pair.public_key())
         .map_err(|_| "no public key")?;
-    let verify =
-        public_key(&signature::RSA_PKCS1_2048_8192_SHA256, public.as_ref(), &message, sealed)?;
+    let verify = public_key(checking, public.as_ref(), &message, sealed)?;
     let length = pair.public_modulus_len();
     let sign = move || {
         let mut signature = vec![0; length];
-        pair.sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), &message, &mut signature)
+        pair.sign(signing, &SystemRandom::new(), &message, &mut signature)
             .map_err(|_| "refused")?;
         std::hint::black_box(signature);
         Ok(String::new())

@@ -4,16 +4,16 @@
 use super::fixture::{Claims, Fixture, TYPE};
 use super::side::Side;
 
-pub(super) fn check(
+pub(super) fn check<'s>(
     fixture: &Fixture,
     primitive: &Side,
-    ours: &Side,
-    peers: &[Side],
+    ours: &'s Side,
+    others: impl IntoIterator<Item = &'s Side>,
 ) -> Result<(), String> {
     (primitive.verify)(&fixture.token)?;
     (primitive.sign)()?;
     let bad = bad_tokens(fixture)?;
-    for side in std::iter::once(ours).chain(peers) {
+    for side in std::iter::once(ours).chain(others) {
         let name = side.name;
         (side.verify)(&fixture.token).map_err(|reason| format!("{name} refuses: {reason}"))?;
         for (fault, token) in &bad {

@@ -3,7 +3,7 @@
 use countersign_jose::Algorithm as Ours;
 use josekit::JoseError;
 use josekit::jwk::Jwk;
-use josekit::jws::{ES256, EdDSA, HS256, JwsHeader, JwsSigner, JwsVerifier, RS256};
+use josekit::jws::{ES256, EdDSA, HS256, JwsHeader, JwsSigner, JwsVerifier, PS256, RS256};
 use josekit::jwt::{self, JwtPayload, JwtPayloadValidator};
 use serde_json::{Map, Value};
 
@@ -47,6 +47,10 @@ fn keys(fixture: &Fixture) -> Result<Option<Keys>, String> {
         Ours::RS256 => {
             let jwk = public_key(fixture, "RS256")?;
             pair(RS256.signer_from_der(fixture.pkcs8()?), RS256.verifier_from_jwk(&jwk))
+        }
+        Ours::PS256 => {
+            let jwk = public_key(fixture, "PS256")?;
+            pair(PS256.signer_from_der(fixture.pkcs8()?), PS256.verifier_from_jwk(&jwk))
         }
         Ours::ES256 => {
             let jwk = public_key(fixture, "ES256")?;

@@ -13,10 +13,8 @@ const PKCS1_FROM: usize = 26;
 pub(super) fn side(fixture: &Fixture) -> Result<Option<Side>, String> {
     let (algorithm, signing) = match fixture.algorithm {
         Ours::HS256 => (Algorithm::HS256, EncodingKey::from_secret(fixture.secret()?)),
-        Ours::RS256 => {
-            let pkcs1 = fixture.pkcs8()?.get(PKCS1_FROM..).ok_or("a short key")?;
-            (Algorithm::RS256, EncodingKey::from_rsa_der(pkcs1))
-        }
+        Ours::RS256 => (Algorithm::RS256, rsa(fixture)?),
+        Ours::PS256 => (Algorithm::PS256, rsa(fixture)?),
         Ours::ES256 => (Algorithm::ES256, EncodingKey::from_ec_der(fixture.pkcs8()?)),
         Ours::Ed25519 => (Algorithm::EdDSA, EncodingKey::from_ed_der(fixture.pkcs8()?)),
         _ => return Ok(None),
@@ -41,6 +39,11 @@ pub(super) fn side(fixture: &Fixture) -> Result<Option<Side>, String> {
             if data.header.typ.as_deref() == Some(TYPE) { Ok(()) } else { Err("type".to_owned()) }
         }),
     }))
+}
+
+fn rsa(fixture: &Fixture) -> Result<EncodingKey, String> {
+    let pkcs1 = fixture.pkcs8()?.get(PKCS1_FROM..).ok_or("a short key")?;
+    Ok(EncodingKey::from_rsa_der(pkcs1))
 }
 
 fn validation(algorithm: Algorithm) -> Validation {

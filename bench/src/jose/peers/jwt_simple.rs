@@ -44,6 +44,11 @@ pub(super) fn side(fixture: &Fixture) -> Result<Option<Side>, String> {
             let public = key.public_key();
             side!(fixture, key.with_key_id(key_id), public, sign_with_options)
         }
+        Ours::PS256 => {
+            let key = PS256KeyPair::from_der(fixture.pkcs8()?).map_err(reason)?;
+            let public = key.public_key();
+            side!(fixture, key.with_key_id(key_id), public, sign_with_options)
+        }
         Ours::ES256 => {
             let key = ES256KeyPair::from_der(fixture.pkcs8()?).map_err(reason)?;
             let public = key.public_key();
