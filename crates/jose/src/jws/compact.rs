@@ -1,4 +1,15 @@
 //! The compact serialization over any bytes (RFC 7515 section 7.1).
+//!
+//! ```
+//! use countersign_jose::{Algorithm, Error, SigningKey, jws::compact};
+//! let key = SigningKey::generate(Algorithm::Ed25519)?;
+//! let text = compact::sign(&key, Some("greeting"), b"any bytes")?;
+//! assert_eq!(compact::verify(&key.verifying_key(), &text)?, b"any bytes");
+//!
+//! let other = SigningKey::generate(Algorithm::Ed25519)?;
+//! assert_eq!(compact::verify(&other.verifying_key(), &text), Err(Error::BadSignature));
+//! # Ok::<(), Error>(())
+//! ```
 
 use super::header;
 use crate::{Error, SigningKey, VerifyingKey, base64url};
@@ -17,7 +28,11 @@ pub(crate) struct Parts<'a> {
 }
 
 /// Signs `payload` and writes the compact form; the header names the algorithm, the key id and the
-/// type. [`Error::TooLarge`] when the result would be longer than [`MAX_BYTES`].
+/// type.
+///
+/// # Errors
+/// [`Error::TooLarge`] when the result would be longer than [`MAX_BYTES`];
+/// [`Error::InvalidHeader`] for a type that is not short and printable.
 pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<String, Error> {
     sign_within(MAX_BYTES, key, typ, payload)
 }
@@ -25,6 +40,12 @@ pub fn sign(key: &SigningKey, typ: Option<&str>, payload: &[u8]) -> Result<Strin
 /// Checks the signature with this one key and gives the payload back. The header's algorithm must
 /// be the key's; its `kid` and `typ` are not looked at, since the caller has already chosen the
 /// key.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Error::Base64`], [`Error::TooLarge`] and those of the header's JSON when
+/// it is no such text; [`Error::WrongProtection`] when it is encrypted; [`Error::UnknownCritical`],
+/// [`Error::InvalidHeader`] and [`Error::AlgorithmNotAllowed`] for what the header says;
+/// [`Error::BadSignature`].
 pub fn verify(key: &VerifyingKey, compact: &str) -> Result<Vec<u8>, Error> {
     let parts = split(compact, MAX_BYTES)?;
     let decoded = base64url::decode(parts.header)?;
