@@ -44,7 +44,11 @@ export class OurSide {
 
   names() { return this.ask({ do: "names" }); }
 
-  async generate(alg, kind) { return (await this.ask({ do: "generate", alg, kind })).jwk; }
+  /// `kind`: the curve; for `dir`, whose key is one of a method of encryption, that method.
+  async generate(alg, kind) {
+    const command = alg === "dir" ? { alg: kind } : { alg, kind };
+    return (await this.ask({ do: "generate", ...command })).jwk;
+  }
 
   /// The key, `{ jwk }` or `{ pem }`, in every form that it has.
   forms(key) { return this.ask({ do: "key", key }); }
@@ -60,5 +64,21 @@ export class OurSide {
     const command = { do: "verify", ...form.flags, keys: verifiers, token };
     if (form.flags.detached) command.payload = payload.toString("base64url");
     return Buffer.from((await this.ask(command)).payload, "base64url");
+  }
+
+  async encrypt(form, enc, keys, plaintext, aad) {
+    const recipients = keys.map((key) => key.ours.public);
+    const command = { do: "encrypt", ...form.flags, enc, keys: recipients };
+    command.plaintext = plaintext.toString("base64url");
+    if (aad) command.aad = aad.toString("base64url");
+    return (await this.ask(command)).token;
+  }
+
+  /// What each of the keys decrypts to.
+  async decrypt(form, enc, keys, token, inflate) {
+    const recipients = keys.map((key) => key.ours.private);
+    const command = { do: "decrypt", ...form.flags, enc, keys: recipients, token, inflate };
+    const { plaintext, aad } = await this.ask(command);
+    return [Buffer.from(plaintext, "base64url"), aad && Buffer.from(aad, "base64url")];
   }
 }

@@ -35,29 +35,61 @@ export function changedSignatures(form, token, payload, random) {
   return changes;
 }
 
+/// Every way of changing one byte of an encrypted token: `{ part, token }`. What stands in a header
+/// that nobody protects is left alone, but for what another part depends on.
+export function changedEncryptions(form, token, random) {
+  const changes = [];
+  for (const [part, set] of encryptedPlaces(form.flags.form, token)) {
+    const changed = set((text) => reencoded(text, random));
+    if (changed !== undefined) changes.push({ part, token: changed });
+  }
+  return changes;
+}
+
 /// Each part of a token, with a function that puts something else in its place.
 function places(shape, token) {
-  if (shape === "compact") {
-    return ["header", "payload", "signature"].map((part, index) => [part, (change) => {
-      const parts = token.split(".");
-      if (!parts[index]) return undefined;
-      parts[index] = change(parts[index]);
-      return parts.join(".");
-    }]);
-  }
-  const inside = (part, of) => [part, (change) => {
-    const jws = JSON.parse(token);
-    const [object, member] = of(jws);
-    if (!object[member]) return undefined;
-    object[member] = change(object[member]);
-    return JSON.stringify(jws);
-  }];
-  const found = [inside("payload", (jws) => [jws, "payload"])];
+  if (shape === "compact") return ["header", "payload", "signature"].map(betweenDots(token));
+  const found = [inside(token, "payload", (jws) => [jws, "payload"])];
   const signatures = JSON.parse(token).signatures ?? [undefined];
   for (const index of signatures.keys()) {
     const one = (jws) => (jws.signatures ? jws.signatures[index] : jws);
-    found.push(inside("header", (jws) => [one(jws), "protected"]));
-    found.push(inside("signature", (jws) => [one(jws), "signature"]));
+    found.push(inside(token, "header", (jws) => [one(jws), "protected"]));
+    found.push(inside(token, "signature", (jws) => [one(jws), "signature"]));
   }
   return found;
 }
+
+function encryptedPlaces(shape, token) {
+  if (shape === "compact") {
+    return ["header", "encrypted_key", "iv", "ciphertext", "tag"].map(betweenDots(token));
+  }
+  const found = ["iv", "ciphertext", "tag", "aad"].map((part) =>
+    inside(token, part, (jwe) => [jwe, part]));
+  found.push(inside(token, "header", (jwe) => [jwe, "protected"]));
+  const recipients = JSON.parse(token).recipients ?? [undefined];
+  for (const index of recipients.keys()) {
+    const one = (jwe) => (jwe.recipients ? jwe.recipients[index] : jwe);
+    found.push(inside(token, "encrypted_key", (jwe) => [one(jwe), "encrypted_key"]));
+    // Of A*GCMKW: the encrypted key depends on these.
+    for (const member of ["iv", "tag"]) {
+      const of = (jwe) => [one(jwe).header ?? {}, member];
+      found.push(inside(token, `${member} of the key`, of));
+    }
+  }
+  return found;
+}
+
+const betweenDots = (token) => (part, index) => [part, (change) => {
+  const parts = token.split(".");
+  if (!parts[index]) return undefined;
+  parts[index] = change(parts[index]);
+  return parts.join(".");
+}];
+
+const inside = (token, part, of) => [part, (change) => {
+  const json = JSON.parse(token);
+  const [object, member] = of(json);
+  if (!object[member]) return undefined;
+  object[member] = change(object[member]);
+  return JSON.stringify(json);
+}];

@@ -40,6 +40,7 @@ SIGNED = [
     Form("compact", detached=True, unencoded=True),
     Form("flattened", detached=True, unencoded=True),
 ]
+ENCRYPTED = [Form("compact"), Form("flattened"), Form("general")]
 
 
 class Content:

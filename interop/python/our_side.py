@@ -48,7 +48,9 @@ class OurSide:
         return answer["ok"]
 
     def generate(self, alg, kind=None):
-        return self.ask("generate", alg=alg, kind=kind)["jwk"]
+        """`kind`: the curve; for `dir`, whose key is one of a method of encryption, that method."""
+        command = {"alg": kind} if alg == "dir" else {"alg": alg, "kind": kind}
+        return self.ask("generate", **command)["jwk"]
 
     def forms(self, key):
         """The key, `{"jwk"}` or `{"pem"}`, in every form that it has."""
@@ -63,6 +65,19 @@ class OurSide:
         verifiers = [key.ours["public"] for key in keys]
         answer = self.ask("verify", **form.flags, keys=verifiers, token=token, **more)
         return decode(answer["payload"])
+
+    def encrypt(self, form, enc, keys, plaintext, aad=None):
+        recipients = [key.ours["public"] for key in keys]
+        more = {"aad": encode(aad)} if aad else {}
+        command = {"enc": enc, "keys": recipients, "plaintext": encode(plaintext), **more}
+        return self.ask("encrypt", **form.flags, **command)["token"]
+
+    def decrypt(self, form, enc, keys, token, inflate=False):
+        """What each of the keys decrypts to."""
+        recipients = [key.ours["private"] for key in keys]
+        command = {"enc": enc, "keys": recipients, "token": token, "inflate": inflate}
+        seen = self.ask("decrypt", **form.flags, **command)
+        return decode(seen["plaintext"]), seen["aad"] and decode(seen["aad"])
 
 
 def encode(data):

@@ -88,9 +88,9 @@ fn add_library_steps(run: &mut Run, target: &Path) {
     });
 }
 
-/// The library as a partner for those steps, with every algorithm that it can have.
+/// The library as a partner for those steps, with every feature.
 fn jose_peer(target: &Path) -> Result<PathBuf, String> {
-    let words = ["build", "--locked", "-p", "countersign-jose", "--features", "ed448"];
+    let words = ["build", "--package", "countersign-jose", "--all-features", "--locked"];
     let mut command = cargo(&words);
     command.args(["--example", "jose_peer"]);
     reason(execute(command, &mut Tally::default()))?;

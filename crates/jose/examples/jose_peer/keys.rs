@@ -1,8 +1,9 @@
 //! Keys: made, read in each form, and written in each.
 
 use countersign_jose::{
-    Algorithm, Jwk, KeyAlgorithm, KeyType, PrivateJwk, SigningKey, VerifyingKey,
-    jwe::{ContentEncryption, KeyManagement},
+    Algorithm, DecryptionKey, EncryptionKey, Jwk, KeyAlgorithm, KeyType, PrivateJwk, SigningKey,
+    VerifyingKey,
+    jwe::{ContentEncryption, KeyManagement, password::PasswordAlgorithm},
 };
 use serde_json::{Value, json};
 
@@ -16,10 +17,12 @@ pub(crate) enum Key {
 }
 
 pub(crate) fn names() -> Value {
-    let signature: Vec<_> = Algorithm::ALL.iter().map(|one| one.name()).collect();
-    let management: Vec<_> = KeyManagement::ALL.iter().map(|one| one.name()).collect();
-    let encryption: Vec<_> = ContentEncryption::ALL.iter().map(|one| one.name()).collect();
-    json!({ "signature": signature, "key_management": management, "encryption": encryption })
+    json!({
+        "signature": Algorithm::ALL.iter().map(|one| one.name()).collect::<Vec<_>>(),
+        "key_management": KeyManagement::ALL.iter().map(|one| one.name()).collect::<Vec<_>>(),
+        "password": PasswordAlgorithm::ALL.iter().map(|one| one.name()).collect::<Vec<_>>(),
+        "encryption": ContentEncryption::ALL.iter().map(|one| one.name()).collect::<Vec<_>>(),
+    })
 }
 
 pub(crate) fn generate(command: &Command) -> Result<Value, Failure> {
@@ -100,6 +103,26 @@ pub(crate) fn verifying(command: &Command) -> Result<VerifyingKey, Failure> {
         Key::Public(key) => Ok(VerifyingKey::from_jwk_as(&key, signature_algorithm(command)?)?),
         Key::Private(_) => Ok(signing(command)?.verifying_key()),
     }
+}
+
+/// The key as one that decrypts.
+pub(crate) fn decryption(command: &Command) -> Result<DecryptionKey, Failure> {
+    match Key::read(command)? {
+        Key::Private(key) => Ok(DecryptionKey::for_algorithm(key_management(command)?, &key)?),
+        Key::Public(_) => Err(Failure::Fault("a public key does not decrypt".to_owned())),
+    }
+}
+
+/// The same as one that encrypts: a public key, or a shared secret.
+pub(crate) fn encryption(command: &Command) -> Result<EncryptionKey, Failure> {
+    match Key::read(command)? {
+        Key::Public(key) => Ok(EncryptionKey::for_algorithm(key_management(command)?, &key)?),
+        Key::Private(_) => Ok(decryption(command)?.encryption_key()),
+    }
+}
+
+fn key_management(command: &Command) -> Result<KeyManagement, Failure> {
+    KeyManagement::from_name(command.text("alg")?).ok_or_else(|| missing("alg"))
 }
 
 fn signature_algorithm(command: &Command) -> Result<Algorithm, Failure> {

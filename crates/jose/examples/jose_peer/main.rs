@@ -10,12 +10,15 @@
 //! | `key` | `key` | the same key in every form, and its thumbprint |
 //! | `sign` | `keys`, the form, `payload` | `token` |
 //! | `verify` | `keys`, the form, `token`, `payload` when it is detached | `payload` |
+//! | `encrypt` | `keys`, `form`, `enc`, `plaintext`, perhaps `aad` | `token` |
+//! | `decrypt` | `keys`, `form`, `enc`, `token`, perhaps `inflate` | `plaintext`, `aad` |
 //!
-//! A key is `{"alg", "jwk"}` or `{"alg", "pem"}`. Bytes are base64url. The answer is `{"ok": …}`,
-//! `{"refused": code}` with the code of the error, or `{"fault": why}` for a command that is not
-//! understood.
+//! A key is `{"alg", "jwk"}` or `{"alg", "pem"}`, or `{"alg", "password"}` for PBES2. Bytes are
+//! base64url. The answer is `{"ok": …}`, `{"refused": code}` with the code of the error, or
+//! `{"fault": why}` for a command that is not understood.
 
 mod command;
+mod encryption;
 mod keys;
 mod signatures;
 
@@ -46,6 +49,8 @@ fn carry_out(command: &Command) -> Result<Value, Failure> {
         "key" => keys::every_form(command),
         "sign" => signatures::sign(command),
         "verify" => signatures::verify(command),
+        "encrypt" => encryption::encrypt(command),
+        "decrypt" => encryption::decrypt(command),
         other => Err(Failure::Fault(format!("no command `{other}`"))),
     }
 }
