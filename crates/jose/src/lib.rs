@@ -18,16 +18,16 @@
 //!
 //! # What can't be written down
 //! - **A token for anybody.** A [`Policy`] can't be built without issuer, audience and algorithms.
-//! - **A public key as an HMAC secret.** A key is tied to one algorithm when it is made; the token's
-//!   header only says which key is meant. There is no `none`.
+//! - **A public key as an HMAC secret.** A key is tied to one algorithm when it is made; the header
+//!   of a token only says which key is meant. There is no `none`.
 //! - **Claims that nobody checked.** Only a policy makes a [`Verified`]; [`jwt::peek`] gives an
 //!   [`Unverified`], which shows text to people and has no claims.
 //! - **One kind of token in place of another.** The kind is in the type: `Verified<AccessToken>` is
 //!   not `Verified<IdToken>`. Each kind lists the claims that it must and must not have.
 //! - **An encrypted token as proof.** Decrypting gives a [`jwe::Decrypted`], never a `Verified`;
 //!   [`Policy::verify_nested`] checks both layers.
-//! - **A key from the token.** `jku`, `x5u`, `x5c` and `jwk` are not read, except for the `jwk` of a
-//!   DPoP proof, which proves just that.
+//! - **A key from the token.** `jku`, `x5u`, `x5c` and `jwk` are not read, except for the `jwk` of
+//!   a DPoP proof, which proves just that.
 //!
 //! # Ways to the claims
 //! | call | claims | copies |
@@ -37,12 +37,15 @@
 //! | [`Policy::verify_in`] | [`Claims`], or a type of yours that borrows | none |
 //!
 //! ```
-//! # use countersign_jose::{AccessToken, Algorithm, Buffer, KeySet, Policy, SigningKey, Timestamp, jwt};
+//! # use countersign_jose::{
+//! #     AccessToken, Algorithm, Buffer, KeySet, Policy, SigningKey, Timestamp, jwt,
+//! # };
+//! # let (issuer, api) = ("https://id.example", "https://api.example");
 //! # let key = SigningKey::generate(Algorithm::Ed25519)?;
 //! # let keys = KeySet::new([key.verifying_key()]);
-//! # let policy = Policy::access_token("https://id.example", "https://api.example", &[Algorithm::Ed25519])?;
-//! # let claims = serde_json::json!({ "iss": "https://id.example", "aud": "https://api.example",
-//! #     "sub": "ada", "client_id": "web", "jti": "1", "iat": 1_000, "exp": 1_300, "tenant": "blue" });
+//! # let policy = Policy::access_token(issuer, api, &[Algorithm::Ed25519])?;
+//! # let claims = serde_json::json!({ "iss": issuer, "aud": api, "sub": "ada", "client_id": "web",
+//! #     "jti": "1", "iat": 1_000, "exp": 1_300, "tenant": "blue" });
 //! # let token = jwt::sign(&key, AccessToken::TYPE, &claims)?;
 //! # let now = Timestamp::from_secs(1_100);
 //! let mut buffer = Buffer::new(); // one for each thread, used again for the next token
@@ -55,12 +58,12 @@
 //! # Map
 //! | module | what it holds |
 //! |---|---|
-//! | `profile` | the kinds of token, one file each: [`AccessToken`], [`IdToken`], [`IdTokenHint`], [`LogoutToken`], [`DpopProof`], [`ClientAssertion`], [`RequestObject`], [`SecurityEvent`], [`StatusListToken`], [`IntrospectionResponse`] |
-//! | [`jwt`] | [`jwt::sign`], [`Policy`] and [`Verified`], [`jwt::peek`], [`jwt::sign_and_encrypt`] and [`Policy::verify_nested`] |
+//! | `profile` | the ten kinds of token, one file each, from [`AccessToken`] to [`DpopProof`] |
+//! | [`jwt`] | making tokens, [`Policy`] and [`Verified`], nested tokens, [`jwt::peek`] |
 //! | [`jws`] | signatures over any bytes: compact, JSON, detached |
 //! | [`jwe`] | encryption of any bytes: compact, JSON, under a password |
-//! | `jwk` | [`Jwk`] (public), [`PrivateJwk`], [`JwkSet`], [`KeySet`] (looked up by `kid`), thumbprints |
-//! | `key` | [`SigningKey`], [`VerifyingKey`], [`EncryptionKey`], [`DecryptionKey`]: one algorithm each, parsed once; PEM and DER |
+//! | `jwk` | [`Jwk`], [`PrivateJwk`], [`JwkSet`], [`KeySet`] (looked up by `kid`), thumbprints |
+//! | `key` | [`SigningKey`], [`VerifyingKey`], [`EncryptionKey`], [`DecryptionKey`]; PEM, DER |
 //! | `alg`, `error`, `time` | [`Algorithm`] (one table), [`Error`] (one list), [`Timestamp`] |
 //! | [`base64url`], `json` | the strict readers that everything above stands on |
 //!
@@ -85,7 +88,7 @@
 //! # Features
 //! None is on by default; each adds something and changes nothing.
 //! - `ed448`: Ed448 signatures, by a crate of its own since aws-lc-rs has none.
-//! - `deflate`: reading compressed encrypted tokens, for those who ask for it, up to a size they set.
+//! - `deflate`: reading compressed encrypted tokens, for those who ask, up to a size they set.
 
 mod alg;
 pub mod base64url;

@@ -105,8 +105,8 @@ impl fmt::Debug for Recipient {
 }
 
 impl<P: Profile> Policy<P> {
-    /// Judges a token that was signed and then encrypted: opens the outer layer, which must say that
-    /// a token is inside, and then judges that one as [`Policy::verify`] does.
+    /// Judges a token that was signed and then encrypted: opens the outer layer, which must say
+    /// that a token is inside, and then judges that one as [`Policy::verify`] does.
     ///
     /// # Errors
     /// The first rule that either layer breaks: [`Error::WrongProtection`] when it is not

@@ -61,9 +61,9 @@ impl DpopProof {
 
 /// What a proof must satisfy: the request that it comes with, and perhaps the access token.
 ///
-/// A proof brings its own key; it proves that its sender holds that key and nothing more. The caller
-/// compares [`VerifiedProof::thumbprint`] with the `cnf` of the access token, checks the nonce, and
-/// sees to it that each `jti` is taken once.
+/// A proof brings its own key; it proves that its sender holds that key and nothing more. The
+/// caller compares [`VerifiedProof::thumbprint`] with the `cnf` of the access token, checks the
+/// nonce, and sees to it that each `jti` is taken once.
 #[derive(Clone, Debug)]
 pub struct ProofPolicy {
     method: String,
