@@ -1,10 +1,11 @@
 //! A strict JSON reader (RFC 8259) for untrusted headers, claims and keys.
 //!
 //! It refuses what readers disagree about: a member named twice at any depth, bad UTF-8, lone
-//! surrogates, anything after the value, and deep nesting. Strings without escapes are borrowed and
-//! numbers stay text, so no build feature of another crate can change what a number means. Nested
-//! values are checked at once and taken apart only when somebody asks for them. Time is linear in
-//! the input, with one sort for objects of many members; memory is a small multiple of it.
+//! surrogates, anything after the value, deep nesting, and numbers that no `f64` holds. Strings
+//! without escapes are borrowed and numbers stay text, so no build feature of another crate can
+//! change what a number means. Nested values are checked at once and taken apart only when somebody
+//! asks for them. Time is linear in the input, with one sort for objects of many members; memory is
+//! a small multiple of it.
 
 use std::borrow::Cow;
 
@@ -72,7 +73,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The same value as an owned `serde_json` value; a number too large for `f64` is refused.
+    /// The same value as an owned `serde_json` value.
     pub(crate) fn to_owned_value(&self) -> Result<serde_json::Value, Error> {
         use serde_json::Value as Owned;
         Ok(match self {
@@ -356,14 +357,17 @@ impl<'a> Reader<'a> {
             self.at += 1;
             self.digits()?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
+        let has_exponent = matches!(self.peek(), Some(b'e' | b'E'));
+        if has_exponent {
             self.at += 1;
             if matches!(self.peek(), Some(b'+' | b'-')) {
                 self.at += 1;
             }
             self.digits()?;
         }
-        Some(Value::Number(&self.text[start..self.at]))
+        let text = &self.text[start..self.at];
+        let fits = (!has_exponent && text.len() <= f64::MAX_10_EXP as usize) || is_finite(text);
+        fits.then_some(Value::Number(text))
     }
 
     fn digits(&mut self) -> Option<()> {
@@ -373,6 +377,11 @@ impl<'a> Reader<'a> {
         }
         if self.at > start { Some(()) } else { None }
     }
+}
+
+/// Some readers make infinity of a number that is too large, others refuse it (RFC 8259 section 6).
+fn is_finite(number: &str) -> bool {
+    number.parse().is_ok_and(f64::is_finite)
 }
 
 fn expect(found: u8, wanted: u8) -> Option<()> {

@@ -35,7 +35,7 @@ impl<'a, P: Profile> Verified<Claims<'a, P>> {
     /// The same with its claims copied into the kind's own type, free of the buffer.
     ///
     /// # Errors
-    /// [`Error::Json`] for a number that no `f64` holds.
+    /// [`Error::Json`] for a number that no `f64` holds, which the reader has refused before.
     pub fn into_owned(self) -> Result<Verified<P>, Error> {
         Ok(Verified { token: P::read(&self.token)?, key: self.key })
     }
