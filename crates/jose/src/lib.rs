@@ -92,6 +92,8 @@
 
 mod alg;
 pub mod base64url;
+#[cfg(doctest)]
+mod cannot_be_written;
 mod error;
 mod json;
 pub mod jwe;

@@ -102,6 +102,10 @@ impl Rules for AccessToken {
         Rule::optional("auth_time", Form::Date),
         Rule::optional("acr", Form::Text),
         Rule::optional("amr", Form::TextList),
+        // Hashes of what an ID token is issued with (OIDC Core section 3.3.2.11); no token holds
+        // its own.
+        Rule::forbidden("at_hash"),
+        Rule::forbidden("c_hash"),
     ];
     type Expected = ();
 

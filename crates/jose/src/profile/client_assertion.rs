@@ -84,6 +84,8 @@ impl Rules for ClientAssertion {
         Rule::forbidden("htm"),
         Rule::forbidden("response_type"),
         Rule::forbidden("scope"),
+        Rule::forbidden("client_id"),
+        Rule::forbidden("status_list"),
         Rule::forbidden("token_introspection"),
     ];
     type Expected = ();

@@ -125,7 +125,8 @@ impl ProofPolicy {
         Self { access_token_hash: Some(hash), ..self }
     }
 
-    /// How old a proof may be: 60 seconds unless set.
+    /// How old a proof may be: 60 seconds unless set. The 30 seconds by which two clocks may
+    /// disagree come on top.
     #[must_use]
     pub fn max_age(self, max_age: Duration) -> Self {
         Self { max_age, ..self }
@@ -162,19 +163,30 @@ impl ProofPolicy {
         if claims.text("htu").and_then(normalized).as_ref() != Some(&self.url) {
             return Err(Error::InvalidClaim("htu"));
         }
-        let issued_at = Timestamp::from_secs(claims.issued_at().unwrap_or_default());
-        if issued_at > now.plus(self.leeway) {
-            return Err(Error::IssuedInFuture);
-        }
-        if now > issued_at.plus(self.max_age).plus(self.leeway) {
-            return Err(Error::TooOld);
-        }
+        self.check_times(claims, now)?;
         match (&self.access_token_hash, claims.text("ath")) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(Error::MissingClaim("ath")),
             (Some(expected), Some(found)) if expected == found => Ok(()),
             (Some(_), Some(_)) => Err(Error::InvalidClaim("ath")),
         }
+    }
+
+    fn check_times(&self, claims: &Claims<'_, DpopProof>, now: Timestamp) -> Result<(), Error> {
+        let issued_at = Timestamp::from_secs(claims.issued_at().unwrap_or_default());
+        let latest_start = now.plus(self.leeway);
+        if issued_at > latest_start {
+            return Err(Error::IssuedInFuture);
+        }
+        if now > issued_at.plus(self.max_age).plus(self.leeway) {
+            return Err(Error::TooOld);
+        }
+        // A proof needs neither of these, but what it says of itself holds (RFC 7519 section 4.1).
+        if claims.not_before().is_some_and(|nbf| Timestamp::from_secs(nbf) > latest_start) {
+            return Err(Error::NotYetValid);
+        }
+        let ended = |exp| now >= Timestamp::from_secs(exp).plus(self.leeway);
+        if claims.expires_at().is_some_and(ended) { Err(Error::Expired) } else { Ok(()) }
     }
 }
 
@@ -187,6 +199,8 @@ impl Rules for DpopProof {
         Rule::required("iat", Form::Date),
         Rule::optional("ath", Form::Text),
         Rule::optional("nonce", Form::Text),
+        Rule::optional("exp", Form::Date),
+        Rule::optional("nbf", Form::Date),
     ];
     type Expected = ();
 
@@ -216,7 +230,8 @@ impl Serialize for DpopProof {
 }
 
 /// The URL without query and fragment, with scheme and host in lower case, without the scheme's own
-/// port, and with a path (RFC 3986 sections 6.2.2.1 and 6.2.3). `None` when it is no HTTP URL.
+/// port, with a path, and with each character of the path written in one way (RFC 3986 sections
+/// 6.2.2.1, 6.2.2.2 and 6.2.3). `None` when it is no HTTP URL.
 fn normalized(url: &str) -> Option<String> {
     let url = url.split(['?', '#']).next()?;
     let (scheme, rest) = url.split_once("://")?;
@@ -228,9 +243,33 @@ fn normalized(url: &str) -> Option<String> {
     };
     let (authority, path) = rest.find('/').map_or((rest, "/"), |place| rest.split_at(place));
     let authority = authority.to_ascii_lowercase();
-    let authority = authority.strip_suffix(own_port).unwrap_or(&authority);
+    let without_port = authority.strip_suffix(own_port).or_else(|| authority.strip_suffix(':'));
+    let authority = without_port.unwrap_or(&authority);
     if authority.is_empty() || authority.contains('@') {
         return None;
     }
-    Some(format!("{scheme}://{authority}{path}"))
+    Some(format!("{scheme}://{authority}{}", with_usual_escapes(path)))
+}
+
+/// Characters that need no escape stand for themselves, and other escapes are in upper case.
+fn with_usual_escapes(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match escaped_byte(part) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                out.push(char::from(byte));
+                out.push_str(&part[2..]);
+            }
+            Some(_) => out.extend(["%", &part[..2].to_ascii_uppercase(), &part[2..]]),
+            None => out.extend(["%", part]),
+        }
+    }
+    out
+}
+
+fn escaped_byte(after_percent: &str) -> Option<u8> {
+    let digits = after_percent.get(..2)?;
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex { u8::from_str_radix(digits, 16).ok() } else { None }
 }

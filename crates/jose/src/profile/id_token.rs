@@ -82,6 +82,25 @@ impl Policy<IdToken> {
     }
 }
 
+/// Refuses what other kinds of token look like where an issuer sets no `typ` for them. These rules
+/// leave alone what issuers put into ID tokens beyond the specification, `client_id` among it.
+pub(super) fn refuse_other_kinds<P>(claims: &Claims<'_, P>) -> Result<(), Error> {
+    let has = |name: &&str| claims.contains(name);
+    // An access token requires `client_id` and `jti` (RFC 9068 section 2.2), and has none of the
+    // claims that OIDC Core defines for ID tokens alone.
+    let only_here = ["nonce", "azp", "at_hash", "c_hash"];
+    let is_access_token = has(&"scope") || (has(&"jti") && !only_here.iter().any(has));
+    if has(&"client_id") && is_access_token {
+        return Err(Error::ForbiddenClaim("client_id"));
+    }
+    // A client assertion is about its issuer and has no nonce (RFC 7523 section 3); an ID token
+    // that is about its issuer is self-issued and always has one.
+    if claims.subject() == claims.issuer() && !has(&"nonce") {
+        return Err(Error::InvalidClaim("sub"));
+    }
+    Ok(())
+}
+
 /// What a client knows of the ID token that it waits for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
@@ -110,11 +129,14 @@ impl Rules for IdToken {
         Rule::optional("sid", Form::Text),
         // A logout token from an issuer that sets no typ (OIDC Back-Channel Logout section 2.4).
         Rule::forbidden("events"),
+        // The content of a status list token; an ID token points at one with `status`.
+        Rule::forbidden("status_list"),
     ];
     type Expected = Expected;
 
     /// OIDC Core section 3.1.3.7, steps 4, 5 and 11.
     fn check(claims: &Claims<'_, Self>, expected: &Expected) -> Result<(), Error> {
+        refuse_other_kinds(claims)?;
         match claims.text("azp") {
             Some(party) if party != expected.client_id => return Err(Error::AuthorizedParty),
             None if claims.texts("aud").is_some_and(|audience| audience.len() > 1) => {

@@ -1,5 +1,6 @@
 //! An ID token that comes back to its issuer as a hint.
 
+use super::id_token::refuse_other_kinds;
 use crate::{
     Algorithm, Error, Policy,
     jwt::{
@@ -43,6 +44,10 @@ impl Rules for IdTokenHint {
     const TYPE_OPTIONAL: bool = true;
     const CLAIMS: &'static [Rule] = crate::IdToken::CLAIMS;
     type Expected = ();
+
+    fn check(claims: &Claims<'_, Self>, (): &()) -> Result<(), Error> {
+        refuse_other_kinds(claims)
+    }
 
     fn read(claims: &Claims<'_, Self>) -> Result<Self, Error> {
         Ok(Self {
