@@ -3,6 +3,7 @@
 
 mod fixture;
 mod goals;
+mod jwe;
 mod ours;
 mod peers;
 mod primitive;
@@ -52,6 +53,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
             print_table(operation, rounds, &rows);
         }
     }
+    judged.extend(jwe::run(&options, rounds)?);
     if options.json {
         judged.iter().map(Judged::to_json).for_each(|line| json_line(&line));
     } else {

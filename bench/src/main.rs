@@ -13,7 +13,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 countersign-bench NAME [--json]
 
-  jose [--rounds N]                   sign and verify, beside other libraries
+  jose [--rounds N]                   sign, verify, encrypt and decrypt, beside others
   server --binary FILE --data DIR     the real binary over loopback
          [--connections N] [--seconds S] [--op NAME]
   limits --data DIR [--seconds S]     what this disk and this core can do at best
