@@ -35,6 +35,8 @@ pub(crate) fn run(only: &[String]) -> ExitCode {
     run.step("toolchain", toolchain);
     // Once, for all platforms: the steps after it work without a network.
     run.command("fetch", cargo(&["fetch", "--locked"]));
+    let fuzz = ["fetch", "--locked", "--manifest-path", "fuzz/Cargo.toml"];
+    run.command("fetch: fuzz", cargo(&fuzz));
     add_static_steps(&mut run);
     // The README's own build. What it makes is what the tests below run.
     run.command(RELEASE, cargo(&["build", "--release", "--locked"]));
@@ -53,6 +55,9 @@ pub(crate) fn run(only: &[String]) -> ExitCode {
 
 fn add_static_steps(run: &mut Run) {
     run.command("format", cargo(&["fmt", "--all", "--check"]));
+    let beside = |name: &str| cargo(&["fmt", "--check", "--manifest-path", name]);
+    run.command("format: bench", beside("bench/Cargo.toml"));
+    run.command("format: fuzz", beside("fuzz/Cargo.toml"));
     run.step("tidy", tidy::verdict);
     supply::add_steps(run);
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
