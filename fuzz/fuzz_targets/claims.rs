@@ -5,18 +5,22 @@
 use std::fmt::Debug;
 
 use countersign_fuzz::{
-    KEY, KEYS, NOW_S, memory::bounded, now, reference, reference::Node, signed,
+    KEY, KEYS, NOW_S, memory::bounded, mutate, now, reference, reference::Node, signed,
 };
 use countersign_jose::{
     AccessToken, Algorithm, ClientAssertion, Error, IdToken, IdTokenHint, IntrospectionResponse,
     LogoutToken, Policy, Profile, RequestObject, SecurityEvent, StatusListToken, jwt,
 };
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use serde::Serialize;
 
 const ISSUER: &str = "https://id.example";
 const AUDIENCE: &str = "https://api.example";
 const HS: &[Algorithm] = &[Algorithm::HS256];
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::structure(data, size, max_size, seed)
+});
 
 fuzz_target!(|data: &[u8]| {
     // What is longer says nothing new, and grows beyond a token when it is written again.

@@ -6,15 +6,15 @@
 use std::sync::LazyLock;
 
 use countersign_fuzz::{
-    KEY, KEYS, OTHERS, encode, is_printable, memory::bounded, now, reference, reference::Node,
-    signed,
+    KEY, KEYS, OTHERS, encode, is_printable, memory::bounded, mutate, now, reference,
+    reference::Node, signed,
 };
 use countersign_jose::{
     AccessToken, Algorithm, Error, IdToken, Policy, ProofPolicy, base64url,
     jws::{compact, detached, unencoded},
     jwt,
 };
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 const ISSUER: &str = "https://id.example";
 const ALGORITHMS: &[Algorithm] = &[Algorithm::HS256, Algorithm::ES256, Algorithm::Ed25519];
@@ -26,6 +26,10 @@ static ID: LazyLock<Policy<IdToken>> =
     LazyLock::new(|| Policy::id_token(ISSUER, "web", ALGORITHMS).expect("a full policy"));
 static PROOF: LazyLock<ProofPolicy> = LazyLock::new(|| {
     ProofPolicy::new("POST", "https://api.example/a", &ALGORITHMS[1..]).expect("a full policy")
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::structure(data, size, max_size, seed)
 });
 
 fuzz_target!(|data: &[u8]| {

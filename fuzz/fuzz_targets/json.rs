@@ -2,12 +2,16 @@
 
 #![no_main]
 
-use countersign_fuzz::{encode, memory::bounded, reference};
+use countersign_fuzz::{encode, memory::bounded, mutate, reference};
 use countersign_jose::jwt;
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 /// As base64url it must stay below the limit for tokens.
 const MAX_BYTES: usize = jwt::MAX_BYTES / 4 * 3 - 100;
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::structure(data, size, max_size, seed)
+});
 
 fuzz_target!(|data: &[u8]| {
     if data.len() > MAX_BYTES {

@@ -7,12 +7,12 @@
 use std::sync::LazyLock;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use countersign_fuzz::{encode, is_printable, memory::bounded, reference, reference::Node};
+use countersign_fuzz::{encode, is_printable, memory::bounded, mutate, reference, reference::Node};
 use countersign_jose::{
     DecryptionKey, Error, base64url,
     jwe::{ContentEncryption, Decrypted, KeyManagement, MediaTypes, compact, json, password},
 };
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 const SECRET: [u8; 32] = [7; 32];
 const ALL: &[ContentEncryption] = ContentEncryption::ALL;
@@ -27,6 +27,10 @@ static OTHERS: LazyLock<Vec<DecryptionKey>> = LazyLock::new(|| {
     let names = ["A128KW", "A192KW", "A256GCMKW", "ECDH-ES", "ECDH-ES+A256KW", "RSA-OAEP-256"];
     let key = |name| DecryptionKey::generate(KeyManagement::from_name(name)?).ok();
     names.iter().map(|name| key(name).expect("a key")).collect()
+});
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::structure(data, size, max_size, seed)
 });
 
 fuzz_target!(|data: &[u8]| {

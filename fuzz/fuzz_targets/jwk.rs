@@ -2,9 +2,13 @@
 
 #![no_main]
 
-use countersign_fuzz::memory::bounded;
+use countersign_fuzz::{memory::bounded, mutate};
 use countersign_jose::{Error, Jwk, KeySet, PrivateJwk, SigningKey, VerifyingKey};
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::structure(data, size, max_size, seed)
+});
 
 fuzz_target!(|data: &[u8]| {
     let text = std::str::from_utf8(data).unwrap_or_default();

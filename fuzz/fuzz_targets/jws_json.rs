@@ -4,14 +4,18 @@
 
 use std::fmt::Write;
 
-use countersign_fuzz::{KEY, KEYS, encode, memory::bounded, reference, reference::Node};
+use countersign_fuzz::{KEY, KEYS, encode, memory::bounded, mutate, reference, reference::Node};
 use countersign_jose::{
     Error, base64url,
     jws::{Report, detached, json, unencoded},
 };
-use libfuzzer_sys::fuzz_target;
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 
 const CONTENT: &[u8] = b"content";
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutate::structure(data, size, max_size, seed)
+});
 
 fuzz_target!(|data: &[u8]| {
     let text = with_signatures(data);
@@ -46,6 +50,12 @@ fn check(text: &[u8], report: &Report<'_>, is_detached: bool, is_unencoded: bool
     let signatures = report.signatures();
     assert_eq!(signatures.len(), entries.len());
     assert!((1..=16).contains(&signatures.len()));
+    assert_eq!(document.get("ciphertext"), None, "an encrypted token is no signature");
+    if document.get("signatures").is_some() {
+        for name in ["protected", "header", "signature"] {
+            assert_eq!(document.get(name), None, "of both forms: {name}");
+        }
+    }
     for (signature, entry) in signatures.iter().zip(&entries) {
         if signature.verdict.is_err() {
             continue;

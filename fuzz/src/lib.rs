@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a target stops at the first surprise")]
 
 pub mod memory;
+pub mod mutate;
 pub mod reference;
 
 use std::sync::LazyLock;
