@@ -77,6 +77,29 @@ fn every_algorithm_signs_both_forms() {
     }
 }
 
+/// With one key, nothing looks the `kid` up, so what it says must not pass for the signer.
+#[test]
+fn a_signature_is_reported_under_the_key_that_verified_it() {
+    let (mallory, bob) = (generate(Algorithm::ES256), generate(Algorithm::ES256));
+    let key = mallory.verifying_key();
+    let report =
+        |entry: Value| json::verify(&key, flattened(entry).to_string().as_bytes()).unwrap();
+    let named = header(&bob, "");
+    let outside = Some(json!({ "kid": bob.key_id() }));
+    for entry in [entry(&mallory, &named, None), entry(&mallory, r#"{"alg":"ES256"}"#, outside)] {
+        let report = report(entry);
+        assert_eq!(report.by(&[bob.key_id()]), Err(Error::MissingSignature));
+        assert_eq!(report.by(&[mallory.key_id()]), Ok(PAYLOAD));
+        assert_eq!(report.signatures()[0].key_id.as_deref(), Some(mallory.key_id()));
+    }
+    let nameless = report(entry(&mallory, r#"{"alg":"ES256"}"#, None));
+    assert_eq!(nameless.by(&[mallory.key_id()]), Ok(PAYLOAD));
+    // What is not verified keeps its claim.
+    let refused = report(entry(&bob, &named, None));
+    assert_eq!(refused.signatures()[0].key_id.as_deref(), Some(bob.key_id()));
+    assert_eq!(refused.by(&[bob.key_id()]), Err(Error::BadSignature));
+}
+
 #[test]
 fn the_payload_is_given_out_only_for_what_holds() {
     let (a, b, c) =

@@ -22,7 +22,8 @@ pub(super) const MAX_SIGNATURES: usize = 16;
 pub enum Keys<'k> {
     /// The key whose id is the signature's `kid`.
     Set(&'k KeySet),
-    /// This one, for a text with one signature; its `kid` is not looked at.
+    /// This one, for a text with one signature; its `kid` is not looked at, and a report names the
+    /// key by its own id.
     One(&'k VerifyingKey),
 }
 
@@ -230,6 +231,10 @@ impl Judge<'_> {
             self.signature(&header, protected, signature)
         };
         let verdict = verdict();
+        // The one key was chosen by the caller: what the header calls it stays a claim.
+        if let (Ok(()), Keys::One(key)) = (&verdict, self.keys) {
+            key_id = key.key_id().map(str::to_owned);
+        }
         Ok(SignatureReport { key_id, algorithm, typ, verdict })
     }
 

@@ -35,7 +35,7 @@ pub struct Report<'p> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SignatureReport {
-    /// The `kid` of its header, by which its key was looked for. A claim unless verified.
+    /// The id of the key that verified it; otherwise the `kid` of its header, which is a claim.
     pub key_id: Option<String>,
     /// The `alg` of its protected header. A claim unless verified.
     pub algorithm: Option<Algorithm>,
