@@ -3,7 +3,8 @@
 
 use base64_simd::URL_SAFE_NO_PAD;
 use countersign_jose::{
-    Algorithm, Error, Jwk, KeyAlgorithm, KeySet, KeyType, PrivateJwk, SigningKey, VerifyingKey,
+    Algorithm, DecryptionKey, EncryptionKey, Error, Jwk, KeyAlgorithm, KeySet, KeyType, PrivateJwk,
+    SigningKey, VerifyingKey,
     jwe::{ContentEncryption, KeyManagement},
 };
 use serde_json::Value;
@@ -283,6 +284,40 @@ fn a_key_does_only_what_its_labels_say() {
             assert_eq!(verifying.verify(b"m", &signature), Ok(()));
             assert!(!serde_json::to_string(&public).unwrap().contains(r#""sign""#));
         }
+    }
+}
+
+/// The public half of a key with permissions can be given to a sender as it is.
+#[test]
+fn the_public_half_encrypts_whatever_operations_the_private_one_lists() {
+    for (algorithm, operations) in [
+        (KeyManagement::EcdhEsA256KW, serde_json::json!(["deriveKey"])),
+        (KeyManagement::EcdhEs, serde_json::json!(["deriveBits", "deriveKey"])),
+        (KeyManagement::RsaOaep256, serde_json::json!(["unwrapKey"])),
+    ] {
+        let plain = PrivateJwk::generate(algorithm).unwrap();
+        let mut labelled: Value = serde_json::from_str(&plain.to_json()).unwrap();
+        labelled["key_ops"] = operations;
+        let key = read(&labelled).unwrap();
+        assert!(DecryptionKey::from_jwk(&key).is_ok(), "{algorithm}");
+        let public = key.public().unwrap();
+        assert!(EncryptionKey::from_jwk(&public).is_ok(), "{algorithm}");
+        let published = serde_json::to_string(&public).unwrap();
+        assert!(!published.contains(r#""key_ops":[]"#), "{published}");
+    }
+}
+
+#[test]
+fn a_private_key_can_be_renamed() {
+    for algorithm in [Algorithm::ES256, Algorithm::HS256] {
+        let key = PrivateJwk::generate(algorithm).unwrap().with_key_id("2026-11").unwrap();
+        assert_eq!(key.key_id(), Some("2026-11"));
+        let signing = SigningKey::from_jwk(&key).unwrap();
+        assert_eq!(signing.key_id(), "2026-11");
+        assert_eq!(signing.verifying_key().key_id(), Some("2026-11"));
+        let public = key.public().map(|public| public.key_id().map(str::to_owned));
+        assert_eq!(public, (algorithm == Algorithm::ES256).then(|| Some("2026-11".to_owned())));
+        assert!(matches!(key.with_key_id("a\nb"), Err(Error::InvalidKey(_))));
     }
 }
 

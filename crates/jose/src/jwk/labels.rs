@@ -138,15 +138,22 @@ impl Labels {
     /// Whether `use`, where present, is this one, and `key_ops`, where present, has one of these
     /// operations (RFC 7517 sections 4.2 and 4.3).
     pub(crate) fn check_permits(&self, public_use: &str, operations: &[&str]) -> Result<(), Error> {
-        let by_use = self.public_use.as_deref().is_none_or(|value| value == public_use);
-        let by_operations = self
+        self.check_use(public_use)?;
+        let permitted = self
             .operations
             .as_ref()
             .is_none_or(|listed| listed.iter().any(|name| operations.contains(&name.as_str())));
-        if by_use && by_operations { Ok(()) } else { Err(Error::WrongKeyUse) }
+        if permitted { Ok(()) } else { Err(Error::WrongKeyUse) }
     }
 
-    /// The same labels for the public half: each operation becomes its counterpart.
+    /// Whether `use`, where present, is this one.
+    pub(crate) fn check_use(&self, wanted: &str) -> Result<(), Error> {
+        let fits = self.public_use.as_deref().is_none_or(|value| value == wanted);
+        if fits { Ok(()) } else { Err(Error::WrongKeyUse) }
+    }
+
+    /// The same labels for the public half: each operation becomes its counterpart. A list of which
+    /// nothing is left is left out, since many readers take an empty one for a ban.
     pub(crate) fn for_public_half(&self) -> Self {
         let counterpart = |name: &String| match name.as_str() {
             "sign" => Some("verify".to_owned()),
@@ -156,11 +163,11 @@ impl Labels {
             "deriveKey" | "deriveBits" => None,
             other => Some(other.to_owned()),
         };
-        let operations = self.operations.as_ref().map(|listed| {
+        let operations = self.operations.as_ref().and_then(|listed| {
             let mut public: Vec<String> = listed.iter().filter_map(counterpart).collect();
             public.sort_unstable();
             public.dedup();
-            public
+            (listed.is_empty() || !public.is_empty()).then_some(public)
         });
         Self { operations, ..self.clone() }
     }

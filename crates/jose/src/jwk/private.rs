@@ -126,6 +126,16 @@ impl PrivateJwk {
         Self::new(numbers, labels)
     }
 
+    /// The same key under another name, which its public half takes too.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`] unless the name has 1 to 256 bytes of printable ASCII.
+    pub fn with_key_id(mut self, key_id: &str) -> Result<Self, Error> {
+        self.labels = self.labels.with_key_id(key_id)?;
+        self.public = self.public.map(|public| public.with_key_id(key_id)).transpose()?;
+        Ok(self)
+    }
+
     /// The public half; `None` for a shared secret.
     pub fn public(&self) -> Option<Jwk> {
         self.public.clone()

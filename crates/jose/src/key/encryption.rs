@@ -224,6 +224,10 @@ pub(super) fn check_permits(
         (Method::Direct, false) => &["decrypt"],
         (Method::Wrap(_) | Method::GcmWrap(_) | Method::Rsa, true) => &["wrapKey", "encrypt"],
         (Method::Wrap(_) | Method::GcmWrap(_) | Method::Rsa, false) => &["unwrapKey", "decrypt"],
+        // A public key of agreement has no operation of its own: Web Crypto lists none for it.
+        (Method::Agreement(_), true) if labels.operations.as_ref().is_some_and(Vec::is_empty) => {
+            return labels.check_use("enc");
+        }
         (Method::Agreement(_), _) => &["deriveKey", "deriveBits"],
     };
     labels.check_permits("enc", operations)
