@@ -44,6 +44,7 @@ pub(crate) enum Form {
     Scope,
     /// One text or a list of them, never empty (RFC 7519 section 4.1.3).
     TextOrList,
+    /// A list of texts; may be empty.
     TextList,
     /// A date in seconds, whole or with a fraction (RFC 7519 section 2).
     Date,
@@ -273,7 +274,8 @@ impl Form {
             }
             (Self::TextList | Self::TextOrList, Value::Array(_)) => {
                 let items = value.as_array().unwrap_or_default();
-                (1..=MAX_LIST_ITEMS).contains(&items.len())
+                let least = usize::from(self == Self::TextOrList);
+                (least..=MAX_LIST_ITEMS).contains(&items.len())
                     && items.iter().all(|item| Self::Text.fits(item))
             }
             _ => false,

@@ -151,6 +151,10 @@ fn claims_of_another_type() {
             _ => &[json!(7), json!(""), json!([7])],
         };
         for value in wrong.iter().chain(own) {
+            // Some issuers know of no method and say so.
+            if name == "amr" && *value == json!([]) {
+                continue;
+            }
             let token = bench.token(&bench.header(), &with(claims(), name, value.clone()));
             assert_eq!(bench.verify(&token), Err(Error::InvalidClaim(name)), "{name} = {value}");
         }
