@@ -553,6 +553,10 @@ fn nothing_secret_is_shown() {
     let shown = format!("{:?}", compact::decrypt(&key, ALL, &token).unwrap());
     assert!(shown.contains("A128CbcHs256") && !shown.contains("private"), "{shown}");
     assert!(!shown.contains("118, 101"), "{shown}");
+    let types = MediaTypes::NESTED;
+    let content = jwe::json::Content { plaintext: b"very private", aad: None, types };
+    let shown = format!("{content:?}");
+    assert!(shown.contains("JWT") && !shown.contains("118, 101"), "{shown}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Writing a token in JSON.
 
+use std::fmt;
+
 use crate::{
     EncryptionKey, Error, base64url,
     jwe::{
@@ -11,8 +13,8 @@ use crate::{
     },
 };
 
-/// What is encrypted, for one recipient or many.
-#[derive(Clone, Copy, Debug)]
+/// What is encrypted, for one recipient or many. `Debug` shows nothing of the plaintext.
+#[derive(Clone, Copy)]
 pub struct Content<'a> {
     /// The bytes to encrypt.
     pub plaintext: &'a [u8],
@@ -20,6 +22,15 @@ pub struct Content<'a> {
     pub aad: Option<&'a [u8]>,
     /// What the protected header says of the types.
     pub types: MediaTypes<'a>,
+}
+
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content")
+            .field("aad", &self.aad)
+            .field("types", &self.types)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Encrypts for one recipient, in the flattened form. Everything in the header is protected.
