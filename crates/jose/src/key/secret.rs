@@ -7,6 +7,10 @@ use crate::{Algorithm, Error, alg::EcCurve, jwk::thumbprint};
 
 /// Nothing longer is a secret that somebody chose; it is a file given by mistake.
 const MAX_BYTES: usize = 4096;
+/// What some editors write before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// How a line with a public key of OpenSSH starts.
+const SSH_KEYS: [&[u8]; 3] = [b"ssh-rsa ", b"ssh-ed25519 ", b"ecdsa-sha2-"];
 
 /// A pre-keyed HMAC secret and the name that its thumbprint gives it.
 pub(crate) struct Secret {
@@ -36,9 +40,11 @@ impl Secret {
 }
 
 fn looks_like_a_key_file(bytes: &[u8]) -> bool {
-    let text = bytes.trim_ascii();
+    let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes).trim_ascii();
+    let is_json = text.starts_with(b"{") || text.starts_with(b"[");
     text.windows(10).any(|window| window == b"-----BEGIN")
-        || (text.starts_with(b"{") && text.windows(5).any(|window| window == b"\"kty\""))
+        || (is_json && text.windows(5).any(|window| window == b"\"kty\""))
+        || SSH_KEYS.iter().any(|start| text.starts_with(start))
         || looks_like_der(bytes)
         || is_base64_of_der(text)
         || is_point(bytes)
@@ -65,10 +71,15 @@ fn looks_like_der(bytes: &[u8]) -> bool {
     length == content.len() && matches!(content.first(), Some(0x30 | 0x02))
 }
 
-/// The same in base64, as it stands in `x5c` or in a PEM file that lost its frame.
+/// The same in base64 of either alphabet, as it stands in `x5c` or in a PEM file that lost its
+/// frame.
 fn is_base64_of_der(text: &[u8]) -> bool {
-    let visible = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
-    let joined = Zeroizing::new(visible.collect::<Vec<u8>>());
+    let mut joined = Zeroizing::new(Vec::with_capacity(text.len()));
+    joined.extend(text.iter().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    }));
     let decoded = base64_simd::forgiving_decode_to_vec(&joined).map(Zeroizing::new);
     decoded.is_ok_and(|der| looks_like_der(&der))
 }
@@ -102,6 +113,18 @@ mod tests {
         assert!(refused(wrapped.as_bytes()));
         assert!(refused(pem.as_bytes()));
         assert!(refused(&[b" ", &jwk[..]].concat()));
+        assert!(refused(&[b"\xef\xbb\xbf\n", &jwk[..]].concat()));
+        assert!(refused(&[b"[", &jwk[..], b"]"].concat()));
+        let spki = key.public_jwk().unwrap().to_spki_der();
+        // Bytes of which base64 has a character of its own alphabet.
+        let unlike = [&spki[..], &[0xfb, 0xff]].concat();
+        let unlike = [&[0x30, unlike.len() as u8 - 2], &unlike[2..]].concat();
+        let base64url = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&unlike);
+        assert!(base64url.contains(['-', '_']) && refused(base64url.as_bytes()));
+        for line in ["ssh-rsa AAAAB3NzaC1yc2E", "ssh-ed25519 AAAAC3Nza", "ecdsa-sha2-nistp256 AA"] {
+            assert!(refused(format!("{line}AAAAAAAAAAAAAAAAAAAAAAAA me@home").as_bytes()));
+        }
+        assert!(!refused(b"ssh- is how this sound secret of a person begins"));
     }
 
     #[test]
