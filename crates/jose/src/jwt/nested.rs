@@ -47,7 +47,7 @@ pub fn sign_and_encrypt<C: Serialize>(
     encryption: ContentEncryption,
 ) -> Result<String, Error> {
     let signed = sign(key, typ, claims)?;
-    compact::encrypt(recipient, encryption, MediaTypes::content(NESTED), signed.as_bytes())
+    compact::encrypt(recipient, encryption, MediaTypes::NESTED, signed.as_bytes())
 }
 
 /// Who encrypted tokens are for: the private keys, found by their ids, and how content may be
