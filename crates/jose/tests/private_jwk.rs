@@ -314,7 +314,7 @@ fn a_private_key_can_be_renamed() {
         assert_eq!(key.key_id(), Some("2026-11"));
         let signing = SigningKey::from_jwk(&key).unwrap();
         assert_eq!(signing.key_id(), "2026-11");
-        assert_eq!(signing.verifying_key().key_id(), Some("2026-11"));
+        assert_eq!(signing.verifying_key().key_id(), "2026-11");
         let public = key.public().map(|public| public.key_id().map(str::to_owned));
         assert_eq!(public, (algorithm == Algorithm::ES256).then(|| Some("2026-11".to_owned())));
         assert!(matches!(key.with_key_id("a\nb"), Err(Error::InvalidKey(_))));

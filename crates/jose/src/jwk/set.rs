@@ -19,11 +19,37 @@ use crate::{
 const MAX_BYTES: usize = 256 * 1024;
 const MAX_KEYS: usize = 256;
 
-/// Public keys for publication: serializes as `{"keys":[…]}` (RFC 7517 section 5).
+/// Public keys as somebody publishes them, of signatures and of encryption: serializes as
+/// `{"keys":[…]}` (RFC 7517 section 5). To verify tokens, read a [`KeySet`] instead.
+///
+/// ```
+/// use countersign_jose::{EncryptionKey, JwkSet, PrivateJwk, jwe::KeyManagement};
+/// let theirs = PrivateJwk::generate(KeyManagement::EcdhEsA256KW)?;
+/// let set = JwkSet { keys: theirs.public().into_iter().collect() };
+/// let published = serde_json::to_vec(&set).expect("keys are JSON");
+///
+/// let (set, _rejected) = JwkSet::from_json(&published)?;
+/// let key = set.keys.iter().find_map(|jwk| EncryptionKey::from_jwk(jwk).ok());
+/// assert!(key.is_some_and(|key| Some(key.key_id()) == theirs.key_id()));
+/// # Ok::<(), countersign_jose::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JwkSet {
     /// The keys, in the order in which they are shown.
     pub keys: Vec<Jwk>,
+}
+
+impl JwkSet {
+    /// Reads a set as it is published. A bad key never spoils it: it is left out and reported. Only
+    /// a text that is no JWK set at all is an error. Keys that share an id are all kept.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for more than 256 KiB or 256 keys, [`Error::Json`],
+    /// [`Error::DuplicateMember`], and [`Error::InvalidKey`] when there is no array of keys.
+    pub fn from_json(json: &[u8]) -> Result<(Self, Vec<RejectedKey>), Error> {
+        let (keys, rejected) = read_each(json, Ok)?;
+        Ok((Self { keys }, rejected))
+    }
 }
 
 impl Serialize for JwkSet {
@@ -52,8 +78,8 @@ pub struct RejectedKey {
 }
 
 impl KeySet {
-    /// A set of these keys. Keys without an id cannot be found, and keys that share an id are all
-    /// left out: picking one of them would be a guess.
+    /// A set of these keys. Keys that share an id are all left out: picking one of them would be a
+    /// guess.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
         let mut set = Self::default();
         set.add_all(keys.into_iter());
@@ -63,23 +89,7 @@ impl KeySet {
     /// Reads a JWK set as an issuer publishes it. A bad key never spoils the set: it is left out
     /// and reported. Only a text that is no JWK set at all is an error.
     pub fn from_jwks_json(json: &[u8]) -> Result<(Self, Vec<RejectedKey>), Error> {
-        if json.len() > MAX_BYTES {
-            return Err(Error::TooLarge);
-        }
-        let members = json::parse_object(json)?;
-        let Some(items) = members.get("keys").and_then(Value::as_array) else {
-            return Err(Error::InvalidKey("the set has no array of keys"));
-        };
-        if items.len() > MAX_KEYS {
-            return Err(Error::TooLarge);
-        }
-        let (mut keys, mut rejected) = (Vec::new(), Vec::new());
-        for item in &items {
-            match read_key(item) {
-                Ok(key) => keys.push(key),
-                Err(reason) => rejected.push(RejectedKey { key_id: bounded_key_id(item), reason }),
-            }
-        }
+        let (keys, mut rejected) = read_each(json, |jwk| VerifyingKey::from_jwk(&jwk))?;
         let mut set = Self::default();
         rejected.extend(set.add_all(keys.into_iter()));
         Ok((set, rejected))
@@ -89,7 +99,7 @@ impl KeySet {
     fn add_all(&mut self, keys: impl Iterator<Item = VerifyingKey>) -> Vec<RejectedKey> {
         let mut shared = HashSet::new();
         for key in keys {
-            let Some(id) = key.key_id().map(str::to_owned) else { continue };
+            let id = key.key_id().to_owned();
             if self.by_id.insert(id.clone(), key).is_some() {
                 shared.insert(id);
             }
@@ -130,10 +140,35 @@ impl KeySet {
     }
 }
 
-fn read_key(item: &Value<'_>) -> Result<VerifyingKey, Error> {
+/// Makes something of each key of a set; those of which nothing can be made are reported.
+fn read_each<T>(
+    json: &[u8],
+    make: impl Fn(Jwk) -> Result<T, Error>,
+) -> Result<(Vec<T>, Vec<RejectedKey>), Error> {
+    if json.len() > MAX_BYTES {
+        return Err(Error::TooLarge);
+    }
+    let members = json::parse_object(json)?;
+    let Some(items) = members.get("keys").and_then(Value::as_array) else {
+        return Err(Error::InvalidKey("the set has no array of keys"));
+    };
+    if items.len() > MAX_KEYS {
+        return Err(Error::TooLarge);
+    }
+    let (mut made, mut rejected) = (Vec::new(), Vec::new());
+    for item in &items {
+        match read_key(item).and_then(&make) {
+            Ok(key) => made.push(key),
+            Err(reason) => rejected.push(RejectedKey { key_id: bounded_key_id(item), reason }),
+        }
+    }
+    Ok((made, rejected))
+}
+
+fn read_key(item: &Value<'_>) -> Result<Jwk, Error> {
     let members = item.as_object();
     let members = members.ok_or(Error::InvalidKey("a member of the set is not an object"))?;
-    VerifyingKey::from_jwk(&Jwk::from_members(&members)?)
+    Jwk::from_members(&members)
 }
 
 fn bounded_key_id(item: &Value<'_>) -> Option<String> {
@@ -151,7 +186,7 @@ impl fmt::Debug for KeySet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SigningKey;
+    use crate::{PrivateJwk, SigningKey, jwe::KeyManagement};
 
     fn jwks(keys: &[String]) -> Vec<u8> {
         format!(r#"{{"keys":[{}]}}"#, keys.join(",")).into_bytes()
@@ -205,6 +240,26 @@ mod tests {
     }
 
     #[test]
+    fn a_set_is_read_as_it_was_published_and_holds_keys_of_encryption_too() {
+        let signing = SigningKey::generate(Algorithm::ES256).unwrap();
+        let encrypting = PrivateJwk::generate(KeyManagement::EcdhEs).unwrap().public().unwrap();
+        let published = JwkSet { keys: vec![signing.public_jwk().unwrap(), encrypting.clone()] };
+        let mut keys: Vec<String> =
+            published.keys.iter().map(|key| serde_json::to_string(key).unwrap()).collect();
+        keys.push(r#"{"kty":"oct","k":"AAAA","kid":"secret"}"#.to_owned());
+        let (read, rejected) = JwkSet::from_json(&jwks(&keys)).unwrap();
+        assert_eq!(read, published);
+        let secret = RejectedKey { key_id: Some("secret".to_owned()), reason: Error::PrivateKey };
+        assert_eq!(rejected, [secret]);
+
+        // For verifying, the key of encryption is left out.
+        let (set, rejected) = KeySet::from_jwks_json(&jwks(&keys[..2])).unwrap();
+        assert_eq!(set.len(), 1);
+        let key_id = encrypting.key_id().map(str::to_owned);
+        assert_eq!(rejected, [RejectedKey { key_id, reason: Error::WrongKeyUse }]);
+    }
+
+    #[test]
     fn keys_that_share_an_id_are_all_dropped() {
         let keys: Vec<_> =
             (0..3).map(|_| SigningKey::generate(Algorithm::Ed25519).unwrap()).collect();
@@ -225,6 +280,7 @@ mod tests {
     fn a_text_that_is_no_set_is_an_error() {
         for text in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#] {
             assert!(KeySet::from_jwks_json(text.as_bytes()).is_err(), "{text}");
+            assert!(JwkSet::from_json(text.as_bytes()).is_err(), "{text}");
         }
         let many = jwks(&vec!["{}".to_owned(); MAX_KEYS + 1]);
         assert_eq!(KeySet::from_jwks_json(&many).err(), Some(Error::TooLarge));

@@ -233,7 +233,7 @@ impl Judge<'_> {
         let verdict = verdict();
         // The one key was chosen by the caller: what the header calls it stays a claim.
         if let (Ok(()), Keys::One(key)) = (&verdict, self.keys) {
-            key_id = key.key_id().map(str::to_owned);
+            key_id = Some(key.key_id().to_owned());
         }
         Ok(SignatureReport { key_id, algorithm, typ, verdict })
     }

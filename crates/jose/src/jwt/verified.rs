@@ -27,7 +27,7 @@ impl<T> Verified<T> {
 
     /// The id of the key whose signature was checked.
     pub fn key_id(&self) -> &str {
-        self.key.key_id().unwrap_or_default()
+        self.key.key_id()
     }
 }
 

@@ -28,7 +28,7 @@ pub struct VerifyingKey(Arc<Inner>);
 
 struct Inner {
     algorithm: Algorithm,
-    key_id: Option<String>,
+    key_id: String,
     checker: Checker,
 }
 
@@ -69,7 +69,7 @@ impl VerifyingKey {
     fn new(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, Error> {
         let key_id = jwk.key_id().map_or_else(|| jwk.thumbprint(), str::to_owned);
         let checker = Checker::new(jwk.material(), algorithm)?;
-        Ok(Self(Arc::new(Inner { algorithm, key_id: Some(key_id), checker })))
+        Ok(Self(Arc::new(Inner { algorithm, key_id, checker })))
     }
 
     /// From a shared secret: at least as long as the hash, and nothing that looks like a key file.
@@ -80,7 +80,7 @@ impl VerifyingKey {
 
     pub(super) fn from_parsed_secret(algorithm: Algorithm, key: hmac::Key, key_id: String) -> Self {
         let checker = Checker::Secret(key);
-        Self(Arc::new(Inner { algorithm, key_id: Some(key_id), checker }))
+        Self(Arc::new(Inner { algorithm, key_id, checker }))
     }
 
     /// The one algorithm of this key.
@@ -88,9 +88,9 @@ impl VerifyingKey {
         self.0.algorithm
     }
 
-    /// The name by which a token's `kid` finds this key.
-    pub fn key_id(&self) -> Option<&str> {
-        self.0.key_id.as_deref()
+    /// The name by which a token's `kid` finds this key: that of its JWK, or its thumbprint.
+    pub fn key_id(&self) -> &str {
+        &self.0.key_id
     }
 
     /// Checks a signature over `message`: [`Error::BadSignature`] when it does not fit. ECDSA

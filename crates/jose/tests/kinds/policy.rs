@@ -1,9 +1,9 @@
 //! Policies: none with a hole is built, and what each leaves open is said by its name.
 
 use countersign_jose::{
-    AccessToken, Algorithm, ClientAssertion, Error, IdToken, IdTokenHint, IntrospectionResponse,
-    LogoutToken, Policy, Profile, ProofPolicy, RequestObject, SecurityEvent, SigningKey,
-    StatusListToken, Timestamp, jwt,
+    AccessToken, Algorithm, Buffer, ClientAssertion, Error, IdToken, IdTokenHint,
+    IntrospectionResponse, LogoutToken, Policy, Profile, ProofPolicy, RequestObject, SecurityEvent,
+    SigningKey, StatusListToken, Timestamp, jwt,
 };
 use serde_json::json;
 
@@ -105,4 +105,15 @@ fn the_verdict_names_the_key_and_hands_the_claims_over() {
     assert_eq!(verified.key_id(), signer.key().key_id());
     assert_eq!(verified.client_id, EVERYONE);
     assert_eq!(verified.into_inner().token_id, "1");
+}
+
+#[test]
+fn a_buffer_does_not_show_what_it_holds() {
+    let signer = Signer::new();
+    let policy: Policy<AccessToken> = Policy::access_token(EVERYONE, EVERYONE, ALGORITHMS).unwrap();
+    let token = signer.token(Some("at+jwt"), &kind::by_name("access_token").minimal);
+    let mut buffer = Buffer::new();
+    let now = Timestamp::from_secs(NOW);
+    assert!(policy.verify_in(&signer.fresh, &token, now, &mut buffer).is_ok());
+    assert_eq!(format!("{buffer:?}"), "Buffer { .. }");
 }
