@@ -46,6 +46,11 @@ pub struct Jwk {
 impl Jwk {
     /// Reads one public JWK. Refuses private members, unknown kinds of key, an `alg` that does not
     /// fit the key, and keys that are weak or malformed.
+    ///
+    /// # Errors
+    /// [`Error::PrivateKey`], [`Error::UnsupportedKey`], [`Error::InvalidKey`] and
+    /// [`Error::WeakKey`] for these; [`Error::Json`], [`Error::DuplicateMember`],
+    /// [`Error::Base64`]; [`Error::TooLarge`] beyond 16 KiB.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         if json.len() > MAX_BYTES {
             return Err(Error::TooLarge);
@@ -55,11 +60,19 @@ impl Jwk {
 
     /// From a public key in DER: `SubjectPublicKeyInfo` (RFC 5280 section 4.1). It has no name and,
     /// but for ML-DSA, no `alg`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`], [`Error::UnsupportedKey`] and [`Error::WeakKey`]; [`Error::TooLarge`]
+    /// beyond 4 KiB.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         Self::new(spki::read(der)?, Labels::default())
     }
 
     /// From a PEM text with one public key: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
+    ///
+    /// # Errors
+    /// Those of [`Jwk::from_der`]; [`Error::InvalidKey`] when there is not exactly one key,
+    /// [`Error::PrivateKey`] when it is a private one; [`Error::Base64`].
     pub fn from_pem(text: &str) -> Result<Self, Error> {
         let (label, der) = pem::read(text)?;
         let material = match label {

@@ -49,6 +49,10 @@ pub struct PrivateJwk {
 impl PrivateJwk {
     /// Reads a private JWK. Beside what [`Jwk::from_json`] refuses, the private numbers must belong
     /// to the public ones, and a secret must be long enough for its `alg`.
+    ///
+    /// # Errors
+    /// Those of [`Jwk::from_json`]; [`Error::InvalidKey`] when the numbers contradict each other,
+    /// [`Error::WeakKey`] for a short secret.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         if json.len() > MAX_BYTES {
             return Err(Error::TooLarge);
@@ -70,12 +74,20 @@ impl PrivateJwk {
     }
 
     /// From an unencrypted private key in DER: PKCS#8 (RFC 5958). It has no name and no `alg`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidKey`] for what is no such key, [`Error::UnsupportedKey`] for an encrypted
+    /// one and for unknown algorithms, [`Error::WeakKey`], [`Error::TooLarge`] beyond 8 KiB.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, Error> {
         Self::new(pkcs8::read(der)?, Labels::default())
     }
 
     /// From a PEM text with one unencrypted private key: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY`
     /// (PKCS#1) or `EC PRIVATE KEY` (SEC 1). It has no name and no `alg`.
+    ///
+    /// # Errors
+    /// Those of [`PrivateJwk::from_pkcs8`]; [`Error::InvalidKey`] when there is not exactly one
+    /// key, and a private one; [`Error::Base64`].
     pub fn from_pem(text: &str) -> Result<Self, Error> {
         let (label, der) = pem::read(text)?;
         let numbers = match label {
@@ -104,6 +116,9 @@ impl PrivateJwk {
     }
 
     /// A new key of the usual kind for `algorithm`; see [`KeyType::usual`].
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when the crypto library cannot make one.
     pub fn generate(algorithm: impl Into<KeyAlgorithm>) -> Result<Self, Error> {
         let algorithm = algorithm.into();
         Self::generate_as(KeyType::usual(algorithm), algorithm)
@@ -170,6 +185,9 @@ impl PrivateJwk {
     }
 
     /// The key as unencrypted PKCS#8 in PEM; see [`PrivateJwk::to_pkcs8`].
+    ///
+    /// # Errors
+    /// Those of [`PrivateJwk::to_pkcs8`].
     pub fn to_pem(&self) -> Result<Zeroizing<String>, Error> {
         Ok(pem::write(Label::Private, &self.to_pkcs8()?))
     }

@@ -88,6 +88,9 @@ impl KeySet {
 
     /// Reads a JWK set as an issuer publishes it. A bad key never spoils the set: it is left out
     /// and reported. Only a text that is no JWK set at all is an error.
+    ///
+    /// # Errors
+    /// Those of [`JwkSet::from_json`].
     pub fn from_jwks_json(json: &[u8]) -> Result<(Self, Vec<RejectedKey>), Error> {
         let (keys, mut rejected) = read_each(json, |jwk| VerifyingKey::from_jwk(&jwk))?;
         let mut set = Self::default();

@@ -19,6 +19,11 @@ pub struct Unverified {
 }
 
 /// Decodes header and payload for display. The signature is not looked at.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Error::Base64`], [`Error::Json`], [`Error::DuplicateMember`] and
+/// [`Error::TooLarge`] for what is no signed token; [`Error::WrongProtection`] for an encrypted
+/// one.
 pub fn peek(compact: &str) -> Result<Unverified, Error> {
     let parts = compact::split(compact, MAX_BYTES)?;
     let (header, payload) = (base64url::decode(parts.header)?, base64url::decode(parts.payload)?);

@@ -56,6 +56,9 @@ enum Receiver {
 impl DecryptionKey {
     /// A new random key: P-256 for ECDH, 2048 bits for RSA, 256 bits for `dir`. For others see
     /// [`PrivateJwk::generate_as`].
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when the crypto library cannot make one.
     pub fn generate(management: KeyManagement) -> Result<Self, Error> {
         Self::from_jwk(&PrivateJwk::generate(management)?)
     }

@@ -58,6 +58,9 @@ enum Signer {
 impl SigningKey {
     /// A new random key: 2048 bits for RSA, a secret as long as the hash. For other sizes see
     /// [`PrivateJwk::generate_as`].
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when the crypto library cannot make one.
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         Self::from_jwk(&PrivateJwk::generate(algorithm)?)
     }
@@ -65,6 +68,10 @@ impl SigningKey {
     /// From a private JWK. Its `use` and `key_ops`, where present, must permit signing. A `kid` in
     /// it is kept as it is, and the thumbprint is the name of a key without. An RSA key without
     /// `alg` signs with RS256; a secret must name its `alg`.
+    ///
+    /// # Errors
+    /// [`Error::WrongKeyUse`] when `use`, `key_ops` or `alg` forbids signing; [`Error::InvalidKey`]
+    /// for a secret without `alg`, [`Error::WeakKey`] for one that is too short.
     pub fn from_jwk(jwk: &PrivateJwk) -> Result<Self, Error> {
         jwk.labels().check_permits("sig", &["sign"])?;
         let algorithm = jwk.labels().algorithm_to_use(jwk.numbers().kind())?;
@@ -72,6 +79,10 @@ impl SigningKey {
     }
 
     /// The same with this algorithm, for a key that names none. One that names another is refused.
+    ///
+    /// # Errors
+    /// Those of [`SigningKey::from_jwk`]; [`Error::InvalidKey`] when the algorithm does not fit the
+    /// kind of key.
     pub fn from_jwk_as(jwk: &PrivateJwk, algorithm: Algorithm) -> Result<Self, Error> {
         jwk.labels().check_permits("sig", &["sign"])?;
         jwk.labels().check_bound_to(algorithm.into(), jwk.numbers().kind())?;
@@ -79,11 +90,18 @@ impl SigningKey {
     }
 
     /// From a private JWK as JSON; see [`SigningKey::from_jwk`].
+    ///
+    /// # Errors
+    /// Those of [`PrivateJwk::from_json`] and of [`SigningKey::from_jwk`].
     pub fn from_jwk_json(json: &[u8]) -> Result<Self, Error> {
         Self::from_jwk(&PrivateJwk::from_json(json)?)
     }
 
     /// From an unencrypted PKCS#8 private key in DER (RFC 5958).
+    ///
+    /// # Errors
+    /// Those of [`PrivateJwk::from_pkcs8`] and of [`SigningKey::from_jwk_as`];
+    /// [`Error::UnsupportedKey`] for an algorithm of shared secrets.
     pub fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, Error> {
         if algorithm.is_symmetric() {
             return Err(Error::UnsupportedKey("a secret has no PKCS#8 form"));
@@ -92,11 +110,18 @@ impl SigningKey {
     }
 
     /// From a PEM text with one unencrypted private key; see [`PrivateJwk::from_pem`].
+    ///
+    /// # Errors
+    /// Those of [`PrivateJwk::from_pem`] and of [`SigningKey::from_jwk_as`].
     pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
         Self::from_jwk_as(&PrivateJwk::from_pem(text)?, algorithm)
     }
 
     /// From a shared secret: at least as long as the hash, and nothing that looks like a key file.
+    ///
+    /// # Errors
+    /// [`Error::WeakKey`] when it is shorter or looks like a key file; [`Error::TooLarge`] beyond 4
+    /// KiB; [`Error::UnsupportedKey`] for an algorithm that takes no secret.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Error> {
         Self::from_named_secret(algorithm, secret, None)
     }
@@ -164,6 +189,9 @@ impl SigningKey {
     }
 
     /// Signs `message`; the form is that of JWS (RFC 7518 section 3).
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when the crypto library fails.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         self.with_signature(message, <[u8]>::to_vec)
     }

@@ -44,12 +44,20 @@ impl VerifyingKey {
     /// From a public JWK. Its `use`, `key_ops` and `alg`, where present, must permit verification.
     /// The key id is the JWK's `kid`, or its thumbprint when it has none. An RSA key without `alg`
     /// is taken for RS256, the default of OpenID Connect.
+    ///
+    /// # Errors
+    /// [`Error::WrongKeyUse`] when `use`, `key_ops` or `alg` forbids verifying, or the kind of key
+    /// does not sign.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
         jwk.labels().check_permits("sig", &["verify"])?;
         Self::new(jwk, jwk.labels().algorithm_to_use(jwk.material().kind())?)
     }
 
     /// The same with this algorithm, for a key that names none. One that names another is refused.
+    ///
+    /// # Errors
+    /// Those of [`VerifyingKey::from_jwk`]; [`Error::InvalidKey`] when the algorithm does not fit
+    /// the kind of key.
     pub fn from_jwk_as(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, Error> {
         jwk.labels().check_permits("sig", &["verify"])?;
         jwk.labels().check_bound_to(algorithm.into(), jwk.material().kind())?;
@@ -57,11 +65,17 @@ impl VerifyingKey {
     }
 
     /// From a PEM text with one public key; see [`Jwk::from_pem`]. The key id is its thumbprint.
+    ///
+    /// # Errors
+    /// Those of [`Jwk::from_pem`] and of [`VerifyingKey::from_jwk_as`].
     pub fn from_pem(algorithm: Algorithm, text: &str) -> Result<Self, Error> {
         Self::from_jwk_as(&Jwk::from_pem(text)?, algorithm)
     }
 
     /// From a public key in DER; see [`Jwk::from_der`]. The key id is its thumbprint.
+    ///
+    /// # Errors
+    /// Those of [`Jwk::from_der`] and of [`VerifyingKey::from_jwk_as`].
     pub fn from_spki_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, Error> {
         Self::from_jwk_as(&Jwk::from_der(der)?, algorithm)
     }
@@ -73,6 +87,9 @@ impl VerifyingKey {
     }
 
     /// From a shared secret: at least as long as the hash, and nothing that looks like a key file.
+    ///
+    /// # Errors
+    /// Those of [`SigningKey::from_secret`](crate::SigningKey::from_secret).
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Error> {
         let Secret { key, key_id } = Secret::new(algorithm, secret)?;
         Ok(Self::from_parsed_secret(algorithm, key, key_id))
@@ -93,8 +110,11 @@ impl VerifyingKey {
         &self.0.key_id
     }
 
-    /// Checks a signature over `message`: [`Error::BadSignature`] when it does not fit. ECDSA
-    /// signatures are the two numbers side by side (RFC 7518 section 3.4).
+    /// Checks a signature over `message`. ECDSA signatures are the two numbers side by side
+    /// (RFC 7518 section 3.4).
+    ///
+    /// # Errors
+    /// [`Error::BadSignature`] when it does not fit.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         match &self.0.checker {
             Checker::Secret(key) => hmac::verify(key, message, signature),
