@@ -478,11 +478,11 @@ fn a_key_serves_only_what_it_is_for() {
         (KeyManagement::A128KW, Some("unsupported_key")),
         (KeyManagement::Dir, Some("unsupported_key")),
     ] {
-        let verdict = EncryptionKey::for_algorithm(other, &unnamed).err();
+        let verdict = EncryptionKey::from_jwk_as(&unnamed, other).err();
         assert_eq!(verdict.map(|error| error.code()), kind, "{other}");
-        let named = EncryptionKey::for_algorithm(other, &key.public().unwrap()).err();
+        let named = EncryptionKey::from_jwk_as(&key.public().unwrap(), other).err();
         assert_eq!(named, Some(Error::WrongKeyUse), "{other}");
-        let private = DecryptionKey::for_algorithm(other, &key).err();
+        let private = DecryptionKey::from_jwk_as(&key, other).err();
         assert_eq!(private, Some(Error::WrongKeyUse), "{other}");
     }
     for kind in [KeyType::Ed25519, KeyType::Secp256k1] {
@@ -496,7 +496,7 @@ fn a_key_serves_only_what_it_is_for() {
         let mut value = serde_json::to_value(signing.unwrap().public().unwrap()).unwrap();
         value.as_object_mut().unwrap().retain(|name, _| !["alg", "use"].contains(&name.as_str()));
         let public = Jwk::from_json(value.to_string().as_bytes()).unwrap();
-        let verdict = EncryptionKey::for_algorithm(algorithm, &public).err();
+        let verdict = EncryptionKey::from_jwk_as(&public, algorithm).err();
         assert!(matches!(verdict, Some(Error::UnsupportedKey(_))), "{kind:?}");
     }
 }

@@ -23,7 +23,7 @@ fn foreign() -> Value {
 fn key(jwk: &Value, algorithm: &Value) -> Result<DecryptionKey, Error> {
     let management = KeyManagement::from_name(algorithm.as_str().unwrap());
     let jwk = PrivateJwk::from_json(jwk.to_string().as_bytes())?;
-    DecryptionKey::for_algorithm(management.ok_or(Error::AlgorithmNotAllowed)?, &jwk)
+    DecryptionKey::from_jwk_as(&jwk, management.ok_or(Error::AlgorithmNotAllowed)?)
 }
 
 /// What reading an example gives, in each of the forms that it has.
@@ -126,7 +126,7 @@ fn the_key_in_the_file_of_rfc_7517_is_read() {
     let secret = secret.as_str().unwrap().as_bytes();
     let jwk = PrivateJwk::from_encrypted(secret, token.as_str().unwrap()).unwrap();
     assert_eq!(jwk.key_id(), Some("juliet@capulet.lit"));
-    let key = DecryptionKey::for_algorithm(KeyManagement::RsaOaep256, &jwk).unwrap();
+    let key = DecryptionKey::from_jwk_as(&jwk, KeyManagement::RsaOaep256).unwrap();
     let token = compact::encrypt(&key.encryption_key(), ALL[0], jwe::MediaTypes::default(), b"a");
     assert_eq!(compact::decrypt(&key, ALL, &token.unwrap()).unwrap().plaintext(), b"a");
 }

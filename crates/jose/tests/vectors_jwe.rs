@@ -127,7 +127,7 @@ fn wycheproof_x25519() {
         let shared = hex(text(test, "shared"));
         let token = direct_token(&test["public"], &shared);
         let key = PrivateJwk::from_json(test["private"].to_string().as_bytes())
-            .and_then(|jwk| DecryptionKey::for_algorithm(KeyManagement::EcdhEs, &jwk));
+            .and_then(|jwk| DecryptionKey::from_jwk_as(&jwk, KeyManagement::EcdhEs));
         let verdict = key.and_then(|key| compact::decrypt(&key, ContentEncryption::ALL, &token));
         let is_zero = shared.iter().all(|&byte| byte == 0);
         let expected = test["result"] != "invalid" && !is_zero;
@@ -178,7 +178,7 @@ fn cookbook_key(jwk: &Value, algorithm: &Value) -> Result<DecryptionKey, Error> 
     let management = KeyManagement::from_name(algorithm.as_str().unwrap());
     let management = management.ok_or(Error::AlgorithmNotAllowed)?;
     let jwk = PrivateJwk::from_json(jwk.to_string().as_bytes())?;
-    DecryptionKey::for_algorithm(management, &jwk)
+    DecryptionKey::from_jwk_as(&jwk, management)
 }
 
 #[test]

@@ -108,7 +108,7 @@ pub(crate) fn verifying(command: &Command) -> Result<VerifyingKey, Failure> {
 /// The key as one that decrypts.
 pub(crate) fn decryption(command: &Command) -> Result<DecryptionKey, Failure> {
     match Key::read(command)? {
-        Key::Private(key) => Ok(DecryptionKey::for_algorithm(key_management(command)?, &key)?),
+        Key::Private(key) => Ok(DecryptionKey::from_jwk_as(&key, key_management(command)?)?),
         Key::Public(_) => Err(Failure::Fault("a public key does not decrypt".to_owned())),
     }
 }
@@ -116,7 +116,7 @@ pub(crate) fn decryption(command: &Command) -> Result<DecryptionKey, Failure> {
 /// The same as one that encrypts: a public key, or a shared secret.
 pub(crate) fn encryption(command: &Command) -> Result<EncryptionKey, Failure> {
     match Key::read(command)? {
-        Key::Public(key) => Ok(EncryptionKey::for_algorithm(key_management(command)?, &key)?),
+        Key::Public(key) => Ok(EncryptionKey::from_jwk_as(&key, key_management(command)?)?),
         Key::Private(_) => Ok(decryption(command)?.encryption_key()),
     }
 }

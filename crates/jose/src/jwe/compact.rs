@@ -39,7 +39,7 @@ pub(super) struct Parts<'a> {
 /// // RFC 8037 appendix A.6.
 /// let theirs = Jwk::from_json(br#"{"kty":"OKP","crv":"X25519","kid":"Bob",
 ///     "x":"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08"}"#)?;
-/// let key = EncryptionKey::for_algorithm(KeyManagement::EcdhEsA128KW, &theirs)?;
+/// let key = EncryptionKey::from_jwk_as(&theirs, KeyManagement::EcdhEsA128KW)?;
 /// let signed = "header.claims.signature";
 /// let token = compact::encrypt(
 ///     &key,

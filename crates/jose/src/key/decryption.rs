@@ -66,10 +66,10 @@ impl DecryptionKey {
     /// From a private JWK that names its `alg`.
     ///
     /// # Errors
-    /// Those of [`DecryptionKey::for_algorithm`]; [`Error::InvalidKey`] when there is no `alg`, and
+    /// Those of [`DecryptionKey::from_jwk_as`]; [`Error::InvalidKey`] when there is no `alg`, and
     /// [`Error::WrongKeyUse`] when it is one of signatures.
     pub fn from_jwk(jwk: &PrivateJwk) -> Result<Self, Error> {
-        Self::for_algorithm(declared(jwk.labels())?, jwk)
+        Self::from_jwk_as(jwk, declared(jwk.labels())?)
     }
 
     /// From a private JWK, for this algorithm.
@@ -77,7 +77,7 @@ impl DecryptionKey {
     /// # Errors
     /// [`Error::WrongKeyUse`] when `alg`, `use` or `key_ops` of the JWK says otherwise;
     /// [`Error::UnsupportedKey`] when the kind of key does not fit the algorithm.
-    pub fn for_algorithm(management: KeyManagement, jwk: &PrivateJwk) -> Result<Self, Error> {
+    pub fn from_jwk_as(jwk: &PrivateJwk, management: KeyManagement) -> Result<Self, Error> {
         check_permits(jwk.labels(), management, false)?;
         let named =
             |thumbprint: &dyn Fn() -> String| jwk.key_id().map_or_else(thumbprint, str::to_owned);

@@ -53,10 +53,10 @@ impl EncryptionKey {
     /// From a public JWK that names its `alg`.
     ///
     /// # Errors
-    /// Those of [`EncryptionKey::for_algorithm`]; [`Error::InvalidKey`] when there is no `alg`, and
+    /// Those of [`EncryptionKey::from_jwk_as`]; [`Error::InvalidKey`] when there is no `alg`, and
     /// [`Error::WrongKeyUse`] when it is one of signatures.
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
-        Self::for_algorithm(declared(jwk.labels())?, jwk)
+        Self::from_jwk_as(jwk, declared(jwk.labels())?)
     }
 
     /// From a public JWK, for this algorithm: that of the client's registration, say.
@@ -64,7 +64,7 @@ impl EncryptionKey {
     /// # Errors
     /// [`Error::WrongKeyUse`] when `alg`, `use` or `key_ops` of the JWK says otherwise;
     /// [`Error::UnsupportedKey`] when the kind of key does not fit the algorithm.
-    pub fn for_algorithm(management: KeyManagement, jwk: &Jwk) -> Result<Self, Error> {
+    pub fn from_jwk_as(jwk: &Jwk, management: KeyManagement) -> Result<Self, Error> {
         let key_id = jwk.key_id().map_or_else(|| jwk.thumbprint(), str::to_owned);
         check_permits(jwk.labels(), management, true)?;
         Self::from_material(management, jwk.material(), key_id)

@@ -160,9 +160,9 @@ fn a_text_that_is_both() {
 fn a_key_for_signatures_encrypts_nothing_and_the_reverse() {
     let private = PrivateJwk::generate(Algorithm::ES256).unwrap();
     let public = private.public().unwrap();
-    let refused = EncryptionKey::for_algorithm(KeyManagement::EcdhEs, &public).err();
+    let refused = EncryptionKey::from_jwk_as(&public, KeyManagement::EcdhEs).err();
     assert_eq!(refused, Some(Error::WrongKeyUse));
-    let refused = DecryptionKey::for_algorithm(KeyManagement::EcdhEs, &private).err();
+    let refused = DecryptionKey::from_jwk_as(&private, KeyManagement::EcdhEs).err();
     assert_eq!(refused, Some(Error::WrongKeyUse));
     let private = PrivateJwk::generate(KeyManagement::EcdhEs).unwrap();
     assert_eq!(SigningKey::from_jwk(&private).err(), Some(Error::WrongKeyUse));
@@ -180,7 +180,7 @@ fn a_key_for_signatures_encrypts_nothing_and_the_reverse() {
     let secret = json!({ "kty": "oct", "k": encode([7; 32]), "alg": "HS256" }).to_string();
     let secret = PrivateJwk::from_json(secret.as_bytes()).unwrap();
     for management in [KeyManagement::Dir, KeyManagement::A256KW, KeyManagement::A256GCMKW] {
-        let refused = DecryptionKey::for_algorithm(management, &secret).err();
+        let refused = DecryptionKey::from_jwk_as(&secret, management).err();
         assert_eq!(refused, Some(Error::WrongKeyUse), "{management}");
     }
 }
