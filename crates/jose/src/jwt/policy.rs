@@ -277,3 +277,27 @@ impl<P: Profile> fmt::Debug for Policy<P> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AccessToken, SigningKey, jwt};
+
+    /// Otherwise strangers could fill the room for the few headers that are remembered.
+    #[test]
+    fn a_header_is_remembered_only_after_a_right_signature() {
+        let key = SigningKey::generate(Algorithm::HS256).unwrap();
+        let keys = KeySet::new([key.verifying_key()]);
+        let policy: Policy<AccessToken> =
+            Policy::access_token("i", "a", &[Algorithm::HS256]).unwrap();
+        let token = jwt::sign(&key, AccessToken::TYPE, &serde_json::json!({})).unwrap();
+        let (input, _) = token.rsplit_once('.').unwrap();
+        let header = input.split('.').next().unwrap().as_bytes();
+        let verdict = |token: &str| policy.verify(&keys, token, Timestamp::default()).err();
+        assert_eq!(verdict(&format!("{input}.AAAA")), Some(Error::BadSignature));
+        assert!(keys.known_headers().find(header).is_none());
+        // What the claims say is another matter.
+        assert_eq!(verdict(&token), Some(Error::MissingClaim("iss")));
+        assert!(keys.known_headers().find(header).is_some());
+    }
+}

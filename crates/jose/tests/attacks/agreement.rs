@@ -53,27 +53,25 @@ fn a_known_header_is_known_to_its_own_set_and_to_every_policy() {
     assert_eq!(verdict.map(drop), Err(Error::AlgorithmNotAllowed));
 }
 
-/// Class 40: strangers can't fill the room for known headers: only right signatures get in.
+/// Class 40: there is room for a few headers. A forged one stays forged, however often it comes,
+/// and genuine ones beyond the room go on being accepted.
 #[test]
-fn forged_headers_are_not_remembered() {
+fn more_headers_than_there_is_room_for() {
     let bench = Bench::new(Algorithm::ES256);
     let keys = KeySet::new([bench.key.verifying_key()]);
-    let now = Timestamp::from_secs(NOW);
-    for n in 0..100 {
-        let header = encode(with(bench.header(), "n", json!(n)).to_string());
-        let token = format!("{header}.{}.{}", encode(claims().to_string()), encode([1; 64]));
-        let verdict = bench.access.verify(&keys, &token, now);
-        assert_eq!(verdict.map(drop), Err(Error::BadSignature));
-        // A second look finds no short way.
-        let verdict = bench.access.verify(&keys, &token, now);
-        assert_eq!(verdict.map(drop), Err(Error::BadSignature));
-    }
-    // More genuine headers than there is room for: each goes on being accepted.
+    let verdict =
+        |token: &str| bench.access.verify(&keys, token, Timestamp::from_secs(NOW)).map(drop);
     for n in 0..20 {
         let token = bench.token(&with(bench.header(), "n", json!(n)), &claims());
+        let (input, _) = token.rsplit_once('.').unwrap();
+        let forged = format!("{input}.{}", encode([1; 64]));
         for _ in 0..2 {
-            assert!(bench.access.verify(&keys, &token, now).is_ok());
+            assert_eq!(verdict(&forged), Err(Error::BadSignature));
         }
+        for _ in 0..2 {
+            assert_eq!(verdict(&token), Ok(()));
+        }
+        assert_eq!(verdict(&forged), Err(Error::BadSignature));
     }
 }
 
