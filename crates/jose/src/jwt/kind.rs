@@ -17,6 +17,8 @@ pub(crate) trait Rules: Sized {
     const TYPE_OPTIONAL: bool = false;
     /// Whether a token without `kid` may be checked with the only key that fits its algorithm.
     const KEY_ID_OPTIONAL: bool = false;
+    /// The longest token of this kind, in bytes.
+    const MAX_BYTES: usize = super::MAX_BYTES;
     /// Every claim that the kind knows: its form, and whether it must or must not be there.
     const CLAIMS: &'static [Rule];
 

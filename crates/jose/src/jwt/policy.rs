@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use super::{MAX_BYTES, claims::Claims, kind::Profile, verified::Verified};
+use super::{claims::Claims, kind::Profile, verified::Verified};
 use crate::{
     Algorithm, Error, KeySet, Timestamp, VerifyingKey, base64url,
     jws::{
@@ -111,8 +111,12 @@ impl<P: Profile> Policy<P> {
         self
     }
 
-    pub(crate) fn with_audience(self, audience: Audience) -> Self {
-        Self { audience, ..self }
+    /// Accepts these as the sole audience too.
+    pub(crate) fn accept_only_also(mut self, others: &[&str]) -> Self {
+        if let Audience::Only(accepted) = &mut self.audience {
+            accepted.extend(others.iter().map(|&one| one.to_owned()));
+        }
+        self
     }
 
     pub(crate) fn accept_expired(self) -> Self {
@@ -170,7 +174,7 @@ impl<P: Profile> Policy<P> {
         now: Timestamp,
         buffer: &'b mut Buffer,
     ) -> Result<Verified<Claims<'b, P>>, Error> {
-        let parts = compact::split(compact, MAX_BYTES)?;
+        let parts = compact::split(compact, P::MAX_BYTES)?;
         let (key, payload) = match keys.known_headers().find(parts.header) {
             Some(known) => {
                 self.check_header(known.typ.as_deref(), known.key.algorithm())?;
@@ -220,7 +224,8 @@ impl<P: Profile> Policy<P> {
 
     /// What holds for every kind, and then what the kind itself asks for.
     pub(crate) fn check(&self, claims: &Claims<'_, P>, now: Timestamp) -> Result<(), Error> {
-        if claims.issuer() != Some(&self.issuer) {
+        // Where a kind must have it, its table has seen to that.
+        if claims.issuer().is_some_and(|issuer| issuer != self.issuer) {
             return Err(Error::Issuer);
         }
         if !self.audience.admits(claims) {

@@ -58,10 +58,8 @@ impl Policy<ClientAssertion> {
     /// send that were built before RFC 10070. An assertion made for another server that knows this
     /// URL can then be replayed here.
     #[must_use]
-    pub fn danger_older_audiences(self, issuer: &str, older: &[&str]) -> Self {
-        let mut accepted = vec![issuer.to_owned()];
-        accepted.extend(older.iter().map(|&one| one.to_owned()));
-        self.with_audience(Audience::Only(accepted))
+    pub fn danger_older_audiences(self, older: &[&str]) -> Self {
+        self.accept_only_also(older)
     }
 }
 

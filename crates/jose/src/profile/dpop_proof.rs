@@ -72,6 +72,7 @@ pub struct ProofPolicy {
     max_age: Duration,
     leeway: Duration,
     access_token_hash: Option<String>,
+    nonce: Option<String>,
 }
 
 /// A proof that a [`ProofPolicy`] has accepted, and the key that it was made with.
@@ -115,6 +116,7 @@ impl ProofPolicy {
             max_age: DEFAULT_MAX_AGE,
             leeway: DEFAULT_LEEWAY,
             access_token_hash: None,
+            nonce: None,
         })
     }
 
@@ -123,6 +125,12 @@ impl ProofPolicy {
     pub fn with_access_token(self, access_token: &str) -> Self {
         let hash = DpopProof::access_token_hash(access_token);
         Self { access_token_hash: Some(hash), ..self }
+    }
+
+    /// The proof must carry this nonce, the one that the server handed out (RFC 9449 section 8).
+    #[must_use]
+    pub fn nonce(self, nonce: &str) -> Self {
+        Self { nonce: Some(nonce.to_owned()), ..self }
     }
 
     /// How old a proof may be: 60 seconds unless set. The 30 seconds by which two clocks may
@@ -164,6 +172,9 @@ impl ProofPolicy {
             return Err(Error::InvalidClaim("htu"));
         }
         self.check_times(claims, now)?;
+        if self.nonce.is_some() && claims.text("nonce") != self.nonce.as_deref() {
+            return Err(Error::Nonce);
+        }
         match (&self.access_token_hash, claims.text("ath")) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(Error::MissingClaim("ath")),
@@ -221,7 +232,8 @@ impl Serialize for DpopProof {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("jti", &self.token_id)?;
         map.serialize_entry("htm", &self.method)?;
-        map.serialize_entry("htu", &self.url)?;
+        // Without query and fragment, whatever the caller left in it.
+        map.serialize_entry("htu", self.url.split(['?', '#']).next().unwrap_or_default())?;
         map.serialize_entry("iat", &self.issued_at)?;
         serialize_optional(&mut map, "ath", self.access_token_hash.as_ref())?;
         serialize_optional(&mut map, "nonce", self.nonce.as_ref())?;

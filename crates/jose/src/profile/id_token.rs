@@ -113,6 +113,8 @@ impl Profile for IdToken {}
 impl Rules for IdToken {
     const TYPE: &'static str = Self::TYPE;
     const TYPE_OPTIONAL: bool = true;
+    // OIDC Core section 10.1: an issuer with one key may leave its name out.
+    const KEY_ID_OPTIONAL: bool = true;
     const CLAIMS: &'static [Rule] = &[
         Rule::required("iss", Form::Text),
         Rule::required("sub", Form::Subject),

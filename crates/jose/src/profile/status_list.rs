@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::serialize_optional;
 use crate::{
-    Algorithm, Error, Policy,
+    Algorithm, Error, Policy, SigningKey,
+    jws::compact,
     jwt::{
         claims::{Claims, Form, Rule},
         kind::{Profile, Rules},
@@ -16,8 +17,8 @@ use crate::{
 /// A status list as a token. Times are in seconds since the epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusListToken {
-    /// `iss`: who keeps the list; the draft leaves it out, this crate asks for it.
-    pub issuer: String,
+    /// `iss`: who keeps the list; the draft leaves it out, and it is checked where it is there.
+    pub issuer: Option<String>,
     /// `sub`: the URI of the list, the one that tokens name in `status.status_list.uri`.
     pub uri: String,
     /// `iat`: when this copy was made.
@@ -35,6 +36,18 @@ pub struct StatusListToken {
 impl StatusListToken {
     /// The `typ` header of a status list token (section 5.1).
     pub const TYPE: &str = "statuslist+jwt";
+    /// The longest status list token in bytes: one bit for each of some four million tokens,
+    /// even if nothing could be compressed.
+    pub const MAX_BYTES: usize = 1024 * 1024;
+
+    /// Signs the list; it may be longer than other tokens.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] beyond [`StatusListToken::MAX_BYTES`].
+    pub fn sign(&self, key: &SigningKey) -> Result<String, Error> {
+        let payload = serde_json::to_vec(self).map_err(|_| Error::Unserializable)?;
+        compact::sign_within(Self::MAX_BYTES, key, Some(Self::TYPE), &payload)
+    }
 }
 
 impl Policy<StatusListToken> {
@@ -56,8 +69,9 @@ impl Profile for StatusListToken {}
 
 impl Rules for StatusListToken {
     const TYPE: &'static str = Self::TYPE;
+    const MAX_BYTES: usize = Self::MAX_BYTES;
     const CLAIMS: &'static [Rule] = &[
-        Rule::required("iss", Form::Text),
+        Rule::optional("iss", Form::Text),
         Rule::required("sub", Form::Text),
         Rule::required("iat", Form::Date),
         Rule::required("status_list", Form::Object),
@@ -86,7 +100,7 @@ impl Rules for StatusListToken {
         let bits = list.get("bits").and_then(|bits| bits.as_number()?.parse().ok());
         let text = list.get("lst").and_then(|lst| lst.as_text());
         Ok(Self {
-            issuer: claims.owned_text("iss"),
+            issuer: claims.optional_text("iss"),
             uri: claims.owned_text("sub"),
             issued_at: claims.issued_at().unwrap_or_default(),
             expires_at: claims.expires_at(),
@@ -100,7 +114,7 @@ impl Rules for StatusListToken {
 impl Serialize for StatusListToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("iss", &self.issuer)?;
+        serialize_optional(&mut map, "iss", self.issuer.as_ref())?;
         map.serialize_entry("sub", &self.uri)?;
         map.serialize_entry("iat", &self.issued_at)?;
         serialize_optional(&mut map, "exp", self.expires_at.as_ref())?;

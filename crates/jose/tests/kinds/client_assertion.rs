@@ -33,7 +33,7 @@ fn older_audiences_are_accepted_only_where_they_are_named() {
     let signer = Signer::new();
     let endpoint = "https://everyone.example/token";
     let strict = Policy::client_assertion(EVERYONE, EVERYONE, ALGORITHMS).unwrap();
-    let older = strict.clone().danger_older_audiences(EVERYONE, &[endpoint]);
+    let older = strict.clone().danger_older_audiences(&[endpoint]);
     let verdict = |policy: &Policy<ClientAssertion>, audience: Value| {
         let claims = with(kind::by_name("client_assertion").minimal, "aud", audience);
         let token = signer.token(None, &claims);
@@ -66,8 +66,10 @@ fn a_key_without_a_name_is_found_only_when_there_is_no_choice() {
             assert_eq!(verifier.judge(&keys, &token, now), first);
             first
         };
-        let of_a_client = matches!(kind.name, "client_assertion" | "request_object");
-        let alone = if of_a_client { Ok(()) } else { Err(Error::MissingKeyId) };
+        // Clients with one key, and issuers with one (OpenID Connect Core section 10.1).
+        let may_be_nameless =
+            matches!(kind.name, "client_assertion" | "request_object" | "id_token");
+        let alone = if may_be_nameless { Ok(()) } else { Err(Error::MissingKeyId) };
         let verdicts = [
             verdict(&[one()]),
             verdict(&[one(), foreign.verifying_key()]),

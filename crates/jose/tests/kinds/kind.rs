@@ -126,9 +126,9 @@ fn of_servers() -> Vec<Kind> {
         // draft-ietf-oauth-status-list section 5.1.
         kind(
             ("status_list", "statuslist+jwt"),
-            json!({ "iss": EVERYONE, "sub": EVERYONE, "iat": past,
+            json!({ "sub": EVERYONE, "iat": past,
                 "status_list": { "bits": 1, "lst": "eNrbuRgAAhcBXQ" } }),
-            json!({ "exp": soon, "ttl": 43_200, "nbf": past }),
+            json!({ "iss": EVERYONE, "exp": soon, "ttl": 43_200, "nbf": past }),
             json!({ "jti": "1", "aud": EVERYONE }),
             &[],
         ),

@@ -168,7 +168,7 @@ fn security_events() {
 #[test]
 fn status_lists_and_introspection_responses() {
     let list = |bits| StatusListToken {
-        issuer: EVERYONE.to_owned(),
+        issuer: Some(EVERYONE.to_owned()),
         uri: "https://everyone.example/list/1".to_owned(),
         issued_at: PAST,
         expires_at: (bits > 1).then_some(SOON),
