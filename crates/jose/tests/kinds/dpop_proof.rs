@@ -262,3 +262,26 @@ fn the_algorithm_is_one_of_the_policy_and_of_the_key() {
     let verdict = verdict(&narrow, &proof(&rsa, &header("PS256", &jwk)));
     assert_eq!(verdict, Err(Error::AlgorithmNotAllowed));
 }
+
+/// RFC 9449 section 8: the nonce is the one that the server handed out.
+#[test]
+fn the_nonce_must_be_the_one_that_was_handed_out() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let policy = policy("GET", EVERYONE).nonce("n-1");
+    for (nonce, expected) in
+        [(Some("n-1"), Ok(())), (Some("n-2"), Err(Error::Nonce)), (None, Err(Error::Nonce))]
+    {
+        let proof = DpopProof {
+            token_id: "1".to_owned(),
+            method: "GET".to_owned(),
+            url: format!("{EVERYONE}?query=1#fragment"),
+            issued_at: NOW,
+            nonce: nonce.map(str::to_owned),
+            ..DpopProof::default()
+        };
+        let token = proof.sign(&key).unwrap();
+        assert_eq!(verdict(&policy, &token), expected, "{nonce:?}");
+        // What is signed names neither query nor fragment.
+        assert!(!countersign_jose::jwt::peek(&token).unwrap().payload_json().contains("query"));
+    }
+}

@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 
 use countersign_jose::{
-    AccessToken, ClientAssertion, DpopProof, Error, IdToken, IntrospectionResponse, LogoutToken,
-    Policy, Profile, ProofPolicy, RequestObject, SecurityEvent, StatusListToken, Timestamp, jwt,
+    AccessToken, Algorithm, ClientAssertion, DpopProof, Error, IdToken, IntrospectionResponse,
+    KeySet, LogoutToken, Policy, Profile, ProofPolicy, RequestObject, SecurityEvent, SigningKey,
+    StatusListToken, Timestamp, jwt,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -313,4 +314,27 @@ fn a_token_without_audience_is_not_written() {
     check(RequestObject::TYPE, &RequestObject::default());
     check(SecurityEvent::TYPE, &SecurityEvent::default());
     check(IntrospectionResponse::TYPE, &IntrospectionResponse::default());
+}
+
+/// A list for hundreds of thousands of tokens is longer than any other token.
+#[test]
+fn a_long_status_list() {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let keys = KeySet::new([key.verifying_key()]);
+    let policy = Policy::status_list(EVERYONE, "https://l.example", &[Algorithm::ES256]).unwrap();
+    let list = StatusListToken {
+        uri: "https://l.example".to_owned(),
+        issued_at: NOW,
+        bits: 1,
+        list: "A".repeat(400_000),
+        ..StatusListToken::default()
+    };
+    let token = list.sign(&key).unwrap();
+    assert_eq!(*policy.verify(&keys, &token, Timestamp::from_secs(NOW)).unwrap(), list);
+    let longer = StatusListToken { list: "A".repeat(800_000), ..list.clone() };
+    assert_eq!(longer.sign(&key), Err(Error::TooLarge));
+    assert_eq!(jwt::sign(&key, StatusListToken::TYPE, &list), Err(Error::TooLarge));
+    let foreign = StatusListToken { issuer: Some("https://other.example".to_owned()), ..list };
+    let verdict = policy.verify(&keys, &foreign.sign(&key).unwrap(), Timestamp::from_secs(NOW));
+    assert_eq!(verdict.err(), Some(Error::Issuer));
 }
