@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519): making them, judging them, and looking at them without trust.
 
 pub(crate) mod claims;
-mod date;
+pub(crate) mod date;
 pub(crate) mod kind;
 mod nested;
 mod peek;

@@ -103,13 +103,13 @@ impl Gate {
     async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let token = bearer_token(headers)?;
         let now = clock::now();
-        let token = self.verifier.verify(token, now).await?;
-        if !self.scopes.iter().all(|scope| token.has_scope(scope)) {
+        let caller = self.verifier.verify(token, now).await?;
+        if !self.scopes.iter().all(|scope| caller.has_scope(scope)) {
             return Err(Refusal::InsufficientScope { required: self.scopes.join(" ") });
         }
         if self.single_use {
-            self.verifier.use_once(&token, now)?;
+            self.verifier.use_once(&caller, now)?;
         }
-        Ok(Caller::new(token))
+        Ok(caller)
     }
 }

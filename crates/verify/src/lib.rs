@@ -56,6 +56,7 @@ mod secure_url;
 mod sse;
 mod staleness;
 mod timing;
+mod token_cache;
 mod verifier;
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use std::{
 pub struct Metrics {
     /// Tokens that were accepted.
     pub accepted: u64,
+    /// Tokens that needed no cryptography, because they had been verified before; whether they were
+    /// accepted is counted as for the others.
+    pub cached: u64,
     /// Tokens that were refused for their form, key, signature or claims.
     pub refused: u64,
     /// Tokens that were refused because they or their grants were revoked.
@@ -39,6 +42,8 @@ pub struct Metrics {
     pub feed_failures: u64,
     /// The number of live revocations, some expired ones included.
     pub revocations: u64,
+    /// The number of tokens that are remembered as verified.
+    pub cached_tokens: u64,
     /// Time since the keys were last loaded or confirmed; `None` if never.
     pub keys_age: Option<Duration>,
     /// Time since the revocations were last known to be complete; `None` if never, or if they are
@@ -67,6 +72,7 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) accepted: Counter,
+    pub(crate) cached: Counter,
     pub(crate) refused: Counter,
     pub(crate) refused_revoked: Counter,
     pub(crate) refused_replayed: Counter,
@@ -86,6 +92,7 @@ impl Counters {
     pub(crate) fn read(&self) -> Metrics {
         Metrics {
             accepted: self.accepted.get(),
+            cached: self.cached.get(),
             refused: self.refused.get(),
             refused_revoked: self.refused_revoked.get(),
             refused_replayed: self.refused_replayed.get(),

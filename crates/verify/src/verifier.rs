@@ -13,11 +13,12 @@ use countersign_jose::{AccessToken, Policy, Timestamp, Verified};
 use tokio::{sync::Notify, task::AbortHandle, time::timeout};
 
 use crate::{
-    BearerLayer, DenySet, Error, Metrics, ReplayGuard, VerifierBuilder, WhenStale, clock,
+    BearerLayer, Caller, DenySet, Error, Metrics, ReplayGuard, VerifierBuilder, WhenStale, clock,
     jwks_cache::{Ask, JwksCache},
     metrics::Counters,
     staleness::Freshness,
     timing::Timing,
+    token_cache::TokenCache,
 };
 
 /// Checks access tokens for one API. Cheap to clone; all clones are one verifier. Its background
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) leeway: Duration,
     pub(crate) keys: JwksCache,
     pub(crate) follows_revocations: bool,
+    pub(crate) verified_tokens: TokenCache,
     pub(crate) deny_set: DenySet,
     pub(crate) freshness: Freshness,
     pub(crate) max_staleness: Duration,
@@ -69,11 +71,7 @@ impl Verifier {
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_temporary`] tells a bad token from a verifier that cannot judge.
-    pub async fn verify(
-        &self,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<Verified<AccessToken>, Error> {
+    pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
         let shared = &self.handle.shared;
         let mut outcome = shared.check(token, now);
         if outcome == Err(Error::Token(countersign_jose::Error::UnknownKey))
@@ -89,7 +87,7 @@ impl Verifier {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn verify_now(&self, token: &str, now: Timestamp) -> Result<Verified<AccessToken>, Error> {
+    pub fn verify_now(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
         let outcome = self.handle.shared.check(token, now);
         self.handle.shared.count(&outcome);
         outcome
@@ -144,6 +142,7 @@ impl Verifier {
         let shared = &self.handle.shared;
         Metrics {
             revocations: u64::try_from(shared.deny_set.len()).unwrap_or(u64::MAX),
+            cached_tokens: u64::try_from(shared.verified_tokens.len()).unwrap_or(u64::MAX),
             keys_age: shared.keys.age(),
             revocations_age: shared.freshness.age(),
             ..shared.counters.read()
@@ -166,15 +165,33 @@ impl Verifier {
 impl Shared {
     /// The check. The token is judged first, so that a bad one is told so also while the verifier
     /// is not ready, and the deny set before its age: what is known to be revoked stays refused.
-    fn check(&self, token: &str, now: Timestamp) -> Result<Verified<AccessToken>, Error> {
+    fn check(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
         let keys = self.keys.keys();
-        let keys = keys.as_deref().ok_or(Error::NotReady)?;
-        let token = self.policy.verify(keys, token, now)?;
-        if self.deny_set.is_revoked(&token.token_id, token.grant_id.as_deref(), now) {
+        let keys = keys.as_ref().ok_or(Error::NotReady)?;
+        let caller = match self.verified_tokens.get(token, keys) {
+            Some(known) => self.check_known(token, known, now)?,
+            None => {
+                let caller = Caller::new(self.policy.verify(keys, token, now)?, keys);
+                self.verified_tokens.insert(token, &caller);
+                caller
+            }
+        };
+        if self.deny_set.is_revoked(&caller.token_id, caller.grant_id.as_deref(), now) {
             return Err(Error::Revoked);
         }
         self.judge_freshness(now)?;
-        Ok(token)
+        Ok(caller)
+    }
+
+    /// Asks again what time can change in a token that was verified before.
+    fn check_known(&self, token: &str, known: Caller, now: Timestamp) -> Result<Caller, Error> {
+        self.counters.cached.add_one();
+        self.policy.recheck(&known, now).inspect_err(|reason| {
+            if *reason == countersign_jose::Error::Expired {
+                self.verified_tokens.forget(token);
+            }
+        })?;
+        Ok(known)
     }
 
     fn judge_freshness(&self, now: Timestamp) -> Result<(), Error> {
@@ -208,7 +225,7 @@ impl Shared {
         }
     }
 
-    fn count(&self, outcome: &Result<Verified<AccessToken>, Error>) {
+    fn count(&self, outcome: &Result<Caller, Error>) {
         match outcome {
             Ok(_) => self.counters.accepted.add_one(),
             Err(Error::Revoked) => self.counters.refused_revoked.add_one(),

@@ -131,6 +131,7 @@ fn fetch_and_verify(issuer: &str, audience: &str, token: &str) -> Result<Option<
             return Ok(None);
         }
         let outcome = verifier.verify(token, process::now()).await;
+        let outcome = outcome.map(|caller| Verified::clone(&caller));
         Ok(Some(outcome.map_err(|error| (error.code(), error.to_string()))))
     })
 }

@@ -11,6 +11,10 @@ pub(crate) struct NumericDate {
 }
 
 impl NumericDate {
+    pub(crate) const fn whole(seconds: u64) -> Self {
+        Self { seconds, has_fraction: false }
+    }
+
     /// Whole seconds, rounded down: for times from which on something ends.
     pub(crate) const fn floor(self) -> u64 {
         self.seconds

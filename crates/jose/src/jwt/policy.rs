@@ -4,7 +4,11 @@ use std::{fmt, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use super::{claims::Claims, kind::Profile, verified::Verified};
+use super::{
+    claims::{Claims, Dates},
+    kind::Profile,
+    verified::Verified,
+};
 use crate::{
     Algorithm, Error, KeySet, Timestamp, VerifyingKey, base64url,
     jws::{
@@ -51,11 +55,17 @@ impl Audience {
     fn admits<P>(&self, claims: &Claims<'_, P>) -> bool {
         match self {
             Self::Has(expected) => claims.has_audience(expected),
-            Self::Only(accepted) => match claims.texts("aud").as_deref() {
-                Some([sole]) => accepted.contains(sole),
-                _ => false,
-            },
+            Self::Only(_) => claims.texts("aud").is_some_and(|list| self.admits_list(&list)),
             Self::Unchecked => true,
+        }
+    }
+
+    fn admits_list(&self, audience: &[String]) -> bool {
+        match (self, audience) {
+            (Self::Has(expected), list) => list.contains(expected),
+            (Self::Only(accepted), [sole]) => accepted.contains(sole),
+            (Self::Only(_), _) => false,
+            (Self::Unchecked, _) => true,
         }
     }
 }
@@ -231,12 +241,27 @@ impl<P: Profile> Policy<P> {
         if !self.audience.admits(claims) {
             return Err(Error::Audience);
         }
-        self.check_times(claims, now)?;
+        self.check_dates(claims.dates(), now)?;
         P::check(claims, &self.expected)
     }
 
-    fn check_times(&self, claims: &Claims<'_, P>, now: Timestamp) -> Result<(), Error> {
-        let dates = claims.dates();
+    /// What may have changed since a token was verified, or may be asked for by another policy.
+    pub(crate) fn check_again(
+        &self,
+        (issuer, audience): (&str, &[String]),
+        dates: &Dates,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if issuer != self.issuer {
+            return Err(Error::Issuer);
+        }
+        if !self.audience.admits_list(audience) {
+            return Err(Error::Audience);
+        }
+        self.check_dates(dates, now)
+    }
+
+    fn check_dates(&self, dates: &Dates, now: Timestamp) -> Result<(), Error> {
         let expired = |exp: u64| now >= Timestamp::from_secs(exp).plus(self.leeway);
         if !self.expired_too && dates.expires_at.is_some_and(|exp| expired(exp.floor())) {
             return Err(Error::Expired);

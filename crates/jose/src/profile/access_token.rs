@@ -5,9 +5,10 @@ use serde_json::{Map, Value};
 
 use super::{serialize_audience, serialize_extra, serialize_optional};
 use crate::{
-    Algorithm, Error, Policy,
+    Algorithm, Error, Policy, Timestamp, Verified,
     jwt::{
-        claims::{Claims, Form, Rule},
+        claims::{Claims, Dates, Form, Rule},
+        date::NumericDate,
         kind::{Profile, Rules},
         policy::Audience,
     },
@@ -81,6 +82,21 @@ impl Policy<AccessToken> {
     /// [`Error::InvalidPolicy`] with the name of what is empty.
     pub fn own_access_token(issuer: &str, algorithms: &[Algorithm]) -> Result<Self, Error> {
         Self::build(issuer, ("audience", Audience::Unchecked), algorithms)
+    }
+
+    /// Judges a token again that has been verified before: issuer, audience and times. Its signature
+    /// and the form of its claims cannot have changed; that its key is still in the issuer's set is
+    /// for the caller to know.
+    ///
+    /// # Errors
+    /// The first rule that the token breaks.
+    pub fn recheck(&self, token: &Verified<AccessToken>, now: Timestamp) -> Result<(), Error> {
+        let dates = Dates {
+            expires_at: Some(NumericDate::whole(token.expires_at)),
+            issued_at: Some(NumericDate::whole(token.issued_at)),
+            not_before: token.not_before.map(NumericDate::whole),
+        };
+        self.check_again((&token.issuer, &token.audience), &dates, now)
     }
 }
 
