@@ -107,7 +107,7 @@ pub fn generate_secret(purpose: &str, master: &MasterKey, random: &dyn Randomnes
 pub struct Keyring {
     active: HashMap<Algorithm, Arc<SigningKey>>,
     published: JwkSet,
-    verification: KeySet,
+    verification: Arc<KeySet>,
 }
 
 impl std::fmt::Debug for Keyring {
@@ -141,7 +141,7 @@ impl Keyring {
         Ok(Self {
             active,
             published: JwkSet { keys: published },
-            verification: KeySet::new(verification),
+            verification: Arc::new(KeySet::new(verification)),
         })
     }
 
@@ -159,7 +159,7 @@ impl Keyring {
 
     /// The keys that this server's own tokens are checked with.
     #[must_use]
-    pub const fn verification(&self) -> &KeySet {
+    pub const fn verification(&self) -> &Arc<KeySet> {
         &self.verification
     }
 }

@@ -15,7 +15,7 @@ use countersign_protocol::token::Issuing;
 use countersign_protocol::wire::{self, params::Params};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Moment, Position, Store, StoreError};
-use countersign_verify::{DenySet, Revoked, Verifier};
+use countersign_verify::{Caller, DenySet, Revoked, TokenCache, Verifier};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
@@ -30,6 +30,8 @@ use crate::web::site::Site;
 
 /// The algorithm of access tokens, and of id tokens unless the client asks for another.
 pub(crate) const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
+/// Room for tokens that were introspected or shown to userinfo, some 4,600 usual ones.
+const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Clients that are kept in memory.
 const CLIENTS_KEPT: usize = 10_000;
 /// How long a request waits for a signing key that is still being made.
@@ -57,6 +59,7 @@ pub(crate) struct App {
     pub(crate) position: watch::Receiver<Position>,
     store: Arc<dyn Store>,
     clients: Cache<String, (u64, Arc<Client>)>,
+    verified_tokens: TokenCache,
     own_access_tokens: Policy<AccessToken>,
     revocable_access_tokens: Policy<AccessToken>,
     id_token_hints: Policy<IdTokenHint>,
@@ -115,6 +118,7 @@ impl ServingKeys {
 impl App {
     pub(crate) fn new(parts: Parts) -> Result<Self, countersign_jose::Error> {
         Ok(Self {
+            verified_tokens: TokenCache::new(TOKEN_CACHE_BYTES),
             own_access_tokens: Policy::own_access_token(&parts.issuer, keyring::ALGORITHMS)?
                 .leeway(Duration::ZERO),
             revocable_access_tokens: Policy::own_access_token(&parts.issuer, keyring::ALGORITHMS)?
@@ -205,27 +209,22 @@ impl App {
     }
 
     /// Judges one of this server's own access tokens: signature, time, revocation.
-    pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<AccessToken> {
-        let keys = self.keys.load();
-        let verified = self.own_access_tokens.verify(keys.keyring.verification(), token, now);
-        self.unrevoked(verified.ok()?.into_inner(), now)
+    pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<Caller> {
+        self.judge(&self.own_access_tokens, token, now)
     }
 
     /// Reads one of this server's own access tokens that some verifier may still accept: one whose
     /// clock is behind does so for a while after the token has expired here.
-    pub(crate) fn revocable_access_token(
-        &self,
-        token: &str,
-        now: Timestamp,
-    ) -> Option<AccessToken> {
-        let keys = self.keys.load();
-        let verified = self.revocable_access_tokens.verify(keys.keyring.verification(), token, now);
-        self.unrevoked(verified.ok()?.into_inner(), now)
+    pub(crate) fn revocable_access_token(&self, token: &str, now: Timestamp) -> Option<Caller> {
+        self.judge(&self.revocable_access_tokens, token, now)
     }
 
-    fn unrevoked(&self, token: AccessToken, now: Timestamp) -> Option<AccessToken> {
-        let revoked = self.denied.is_revoked(&token.token_id, token.grant_id.as_deref(), now);
-        (!revoked).then_some(token)
+    fn judge(&self, policy: &Policy<AccessToken>, token: &str, now: Timestamp) -> Option<Caller> {
+        let keys = self.keys.load();
+        let keys = keys.keyring.verification();
+        let caller = self.verified_tokens.verify(policy, keys, token, now).ok()?;
+        let revoked = self.denied.is_revoked(&caller.token_id, caller.grant_id.as_deref(), now);
+        (!revoked).then_some(caller)
     }
 
     /// Reads an id token that this server issued, even if it has expired.

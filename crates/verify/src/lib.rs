@@ -23,6 +23,7 @@
 //! | `builder`, `verifier` | [`VerifierBuilder`], [`Verifier`]: the check itself |
 //! | `jwks_cache` | the issuer's keys; which answer may replace them |
 //! | `deny_set`, `replay`, `id_key` | [`DenySet`], [`ReplayGuard`], and the keys of both |
+//! | `token_cache` | [`TokenCache`]: tokens that need no cryptography any more |
 //! | `revocation`, `sse` | what the feed says, and how it is read |
 //! | `staleness` | [`WhenStale`], and how old the revocations are |
 //! | `bearer`, `challenge`, `caller` | [`bearer_token`] in, [`Refusal`] or [`Caller`] out |
@@ -75,6 +76,7 @@ pub use metrics::Metrics;
 pub use protected_resource::ProtectedResource;
 pub use replay::ReplayGuard;
 pub use staleness::WhenStale;
+pub use token_cache::TokenCache;
 pub use verifier::Verifier;
 // What a program needs of the token types to use this crate.
 pub use countersign_jose::{AccessToken, Algorithm, Timestamp, Verified};

@@ -72,7 +72,6 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) accepted: Counter,
-    pub(crate) cached: Counter,
     pub(crate) refused: Counter,
     pub(crate) refused_revoked: Counter,
     pub(crate) refused_replayed: Counter,
@@ -92,7 +91,6 @@ impl Counters {
     pub(crate) fn read(&self) -> Metrics {
         Metrics {
             accepted: self.accepted.get(),
-            cached: self.cached.get(),
             refused: self.refused.get(),
             refused_revoked: self.refused_revoked.get(),
             refused_replayed: self.refused_replayed.get(),

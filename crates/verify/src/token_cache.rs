@@ -4,9 +4,15 @@
 //! set of keys, and what it claims. Everything that can change is asked again at each call: times,
 //! audience, the deny set, scopes, and whether the set of keys is still the same.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use countersign_jose::KeySet;
+use countersign_jose::{AccessToken, KeySet, Policy, Timestamp};
 use foldhash::quality::RandomState;
 use quick_cache::{
     OptionsBuilder, Weighter,
@@ -20,12 +26,19 @@ use crate::Caller;
 const BYTES_BESIDE: usize = 512;
 /// Bytes of a usual token, for a first guess at the number of entries.
 const USUAL_TOKEN_BYTES: usize = 1024;
+/// The first guess is at most this; beyond it the table grows as it is filled.
+const MAX_ESTIMATE: usize = 10_000;
 
 /// Callers by the text of their tokens. The hash has a seed of its own in each process, and the
 /// whole text is compared, so that no token can be made to pass for another.
-pub(crate) struct TokenCache {
+///
+/// It helps where the signature is dear: a hit costs the same for every algorithm, some tenths of a
+/// microsecond, while an RSA or ECDSA signature takes tens of them. An HMAC takes hardly longer than
+/// a hit.
+pub struct TokenCache {
     /// `None` when it has no room at all.
     entries: Option<Cache<Box<str>, Caller, Bytes, RandomState>>,
+    hits: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -42,43 +55,63 @@ const fn weight(token_bytes: usize) -> u64 {
 }
 
 impl TokenCache {
-    /// A cache of about this many bytes; of the tokens that are not used any more, those are
-    /// forgotten first.
-    pub(crate) fn new(max_bytes: u64) -> Self {
+    /// A cache of about this many bytes; 0 for none. When it is full, tokens that are not used any
+    /// more go first.
+    pub fn new(max_bytes: u64) -> Self {
         let usual = usize::try_from(max_bytes / weight(USUAL_TOKEN_BYTES)).unwrap_or(usize::MAX);
         let mut options = OptionsBuilder::new();
-        options.weight_capacity(max_bytes).estimated_items_capacity(usual);
+        options.weight_capacity(max_bytes).estimated_items_capacity(usual.min(MAX_ESTIMATE));
         let entries = options.build().ok().filter(|_| max_bytes > 0).map(|options| {
             Cache::with_options(options, Bytes, RandomState::default(), DefaultLifecycle::default())
         });
-        Self { entries }
+        Self { entries, hits: AtomicU64::new(0) }
     }
 
-    /// The caller of this token, if it was verified with this very set of keys.
-    pub(crate) fn get(&self, token: &str, keys: &Arc<KeySet>) -> Option<Caller> {
-        let caller = self.entries.as_ref()?.get(token)?;
-        if caller.was_verified_with(keys) {
-            return Some(caller);
+    /// Verifies a token, or finds that it was verified before and judges again what may have
+    /// changed.
+    ///
+    /// # Errors
+    /// The first rule of the policy that the token breaks.
+    pub fn verify(
+        &self,
+        policy: &Policy<AccessToken>,
+        keys: &Arc<KeySet>,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Caller, countersign_jose::Error> {
+        let Some(entries) = &self.entries else {
+            return Ok(Caller::new(policy.verify(keys, token, now)?, keys));
+        };
+        match entries.get(token).filter(|caller| caller.was_verified_with(keys)) {
+            Some(caller) => {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                policy.recheck(&caller, now).inspect_err(|_| drop(entries.remove(token)))?;
+                Ok(caller)
+            }
+            None => {
+                // What another set of keys verified is worth nothing any more.
+                let verified = policy.verify(keys, token, now);
+                let verified = verified.inspect_err(|_| drop(entries.remove(token)))?;
+                let caller = Caller::new(verified, keys);
+                entries.insert(token.into(), caller.clone());
+                Ok(caller)
+            }
         }
-        self.forget(token);
-        None
     }
 
-    /// Remembers a token that has just been verified.
-    pub(crate) fn insert(&self, token: &str, caller: &Caller) {
-        if let Some(entries) = &self.entries {
-            entries.insert(token.into(), caller.clone());
-        }
+    /// How often a token was found.
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn forget(&self, token: &str) {
-        if let Some(entries) = &self.entries {
-            entries.remove(token);
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
+    /// The number of tokens that are remembered.
+    pub fn len(&self) -> usize {
         self.entries.as_ref().map_or(0, Cache::len)
+    }
+
+    /// Whether none is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

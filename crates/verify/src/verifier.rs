@@ -142,6 +142,7 @@ impl Verifier {
         let shared = &self.handle.shared;
         Metrics {
             revocations: u64::try_from(shared.deny_set.len()).unwrap_or(u64::MAX),
+            cached: shared.verified_tokens.hits(),
             cached_tokens: u64::try_from(shared.verified_tokens.len()).unwrap_or(u64::MAX),
             keys_age: shared.keys.age(),
             revocations_age: shared.freshness.age(),
@@ -168,30 +169,12 @@ impl Shared {
     fn check(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
         let keys = self.keys.keys();
         let keys = keys.as_ref().ok_or(Error::NotReady)?;
-        let caller = match self.verified_tokens.get(token, keys) {
-            Some(known) => self.check_known(token, known, now)?,
-            None => {
-                let caller = Caller::new(self.policy.verify(keys, token, now)?, keys);
-                self.verified_tokens.insert(token, &caller);
-                caller
-            }
-        };
+        let caller = self.verified_tokens.verify(&self.policy, keys, token, now)?;
         if self.deny_set.is_revoked(&caller.token_id, caller.grant_id.as_deref(), now) {
             return Err(Error::Revoked);
         }
         self.judge_freshness(now)?;
         Ok(caller)
-    }
-
-    /// Asks again what time can change in a token that was verified before.
-    fn check_known(&self, token: &str, known: Caller, now: Timestamp) -> Result<Caller, Error> {
-        self.counters.cached.add_one();
-        self.policy.recheck(&known, now).inspect_err(|reason| {
-            if *reason == countersign_jose::Error::Expired {
-                self.verified_tokens.forget(token);
-            }
-        })?;
-        Ok(known)
     }
 
     fn judge_freshness(&self, now: Timestamp) -> Result<(), Error> {
