@@ -13,6 +13,7 @@ const USAGE: &str = "\
 cargo xtask bench NAME [--json]
 
   jose [--rounds N]     sign and verify, beside other libraries and the bare primitive
+  verify [--rounds N]   what an API pays for a token: new and seen before, few and many revocations
   server [--connections N] [--seconds S] [--op NAME]
                         the release binary over loopback, beside the limits of the machine
 ";
@@ -20,6 +21,7 @@ cargo xtask bench NAME [--json]
 pub(crate) fn run(words: &[String]) -> ExitCode {
     let outcome = match words.split_first() {
         Some((name, rest)) if name == "jose" => jose(rest),
+        Some((name, rest)) if name == "verify" => measure(&["--no-default-features"], "verify", rest),
         Some((name, rest)) if name == "server" => server(rest),
         _ => Err(USAGE.to_owned()),
     };
