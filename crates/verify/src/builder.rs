@@ -122,8 +122,8 @@ impl VerifierBuilder {
     }
 
     /// How much memory tokens may take that were verified before, about 32 MiB unless set; 0 for
-    /// none. Such a token is checked in well under a microsecond, and everything that can change is
-    /// still asked at each call: times, revocations, scopes, and that the issuer's keys are the same.
+    /// none. Such a token needs no signature check, and everything that can change is still asked
+    /// at each call: times, revocations, scopes, and that the issuer's keys are the same.
     pub fn token_cache(self, max_bytes: u64) -> Self {
         Self { token_cache_bytes: max_bytes, ..self }
     }

@@ -32,9 +32,8 @@ const MAX_ESTIMATE: usize = 10_000;
 /// Callers by the text of their tokens. The hash has a seed of its own in each process, and the
 /// whole text is compared, so that no token can be made to pass for another.
 ///
-/// It helps where the signature is dear: a hit costs the same for every algorithm, some tenths of a
-/// microsecond, while an RSA or ECDSA signature takes tens of them. An HMAC takes hardly longer than
-/// a hit.
+/// It helps where the signature is dear: a hit costs the same for every algorithm, while an RSA or
+/// ECDSA signature takes tens of microseconds. An HMAC takes hardly longer than a hit.
 pub struct TokenCache {
     /// `None` when it has no room at all.
     entries: Option<Cache<Box<str>, Caller, Bytes, RandomState>>,
