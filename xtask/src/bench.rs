@@ -21,7 +21,9 @@ cargo xtask bench NAME [--json]
 pub(crate) fn run(words: &[String]) -> ExitCode {
     let outcome = match words.split_first() {
         Some((name, rest)) if name == "jose" => jose(rest),
-        Some((name, rest)) if name == "verify" => measure(&["--no-default-features"], "verify", rest),
+        Some((name, rest)) if name == "verify" => {
+            measure(&["--no-default-features"], "verify", rest)
+        }
         Some((name, rest)) if name == "server" => server(rest),
         _ => Err(USAGE.to_owned()),
     };
