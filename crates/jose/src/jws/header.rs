@@ -12,6 +12,8 @@ use crate::{
 
 /// The header as JSON; ours have about a hundred bytes, foreign ones with `x5c` a few thousand.
 pub(crate) const MAX_BYTES: usize = 4 * 1024;
+/// Room for a header of our own, so that the text does not move while it grows.
+const USUAL_BYTES: usize = 160;
 const MAX_KEY_ID_BYTES: usize = 256;
 const MAX_TYPE_BYTES: usize = 128;
 /// Each is compared with the protected ones.
@@ -141,17 +143,32 @@ pub(crate) fn write(
     key_id: &str,
     typ: Option<&str>,
 ) -> Result<String, Error> {
-    let quote = |text: &str| serde_json::to_string(text).map_err(|_| Error::Unserializable);
-    let mut text = format!(r#"{{"alg":"{}","kid":{}"#, algorithm.name(), quote(key_id)?);
+    let mut text = String::with_capacity(USUAL_BYTES);
+    for part in [r#"{"alg":""#, algorithm.name(), r#"","kid":"#] {
+        text.push_str(part);
+    }
+    push_quoted(&mut text, key_id)?;
     if let Some(typ) = typ {
         if !is_type(typ) {
             return Err(Error::InvalidHeader("typ"));
         }
         text.push_str(r#","typ":"#);
-        text.push_str(&quote(typ)?);
+        push_quoted(&mut text, typ)?;
     }
     text.push('}');
     Ok(text)
+}
+
+/// Appends the text as JSON; nearly every name is written as it is.
+fn push_quoted(out: &mut String, text: &str) -> Result<(), Error> {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::to_string(text).map_err(|_| Error::Unserializable)?);
+    }
+    Ok(())
 }
 
 /// The same with the members that announce how the payload enters the signature.
