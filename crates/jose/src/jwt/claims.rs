@@ -101,6 +101,7 @@ impl<'a, P> Claims<'a, P> {
     /// Reads the object and checks each claim's form and presence by the table.
     pub(crate) fn parse(json: &'a [u8], rules: &'static [Rule]) -> Result<Self, Error> {
         let members = json::parse_object(json)?;
+        let plain = is_plain(json);
         let mut dates = Dates::default();
         let (mut seen, mut next) = (0u32, 0);
         for (name, value) in members.iter() {
@@ -115,7 +116,7 @@ impl<'a, P> Claims<'a, P> {
             if rule.form == Form::Date {
                 let date = read_date(value).ok_or(Error::InvalidClaim(rule.name))?;
                 dates.note(rule.name, date);
-            } else if !rule.form.fits(value) {
+            } else if !rule.form.fits(value, plain) {
                 return Err(Error::InvalidClaim(rule.name));
             }
         }
@@ -268,20 +269,23 @@ impl Dates {
 }
 
 impl Form {
-    fn fits(self, value: &Value<'_>) -> bool {
+    /// `plain` says that all texts come from JSON of which [`is_plain`] holds.
+    fn fits(self, value: &Value<'_>, plain: bool) -> bool {
+        let is_text = |text: &str, max_bytes: usize| {
+            (1..=max_bytes).contains(&text.len()) && (plain || !text.chars().any(char::is_control))
+        };
         match (self, value) {
             (Self::Any, _) | (Self::Object, Value::Object(_)) => true,
             (Self::Text | Self::TextOrList, Value::Text(text)) => is_text(text, MAX_TEXT_BYTES),
             (Self::Subject, Value::Text(text)) => is_text(text, MAX_SUBJECT_BYTES),
             (Self::Scope, Value::Text(text)) => {
-                let fit = |fit, byte| fit & is_scope_byte(byte);
-                text.len() <= MAX_SCOPE_BYTES && text.bytes().fold(true, fit)
+                text.len() <= MAX_SCOPE_BYTES && (plain || text.bytes().all(is_scope_byte))
             }
             (Self::TextList | Self::TextOrList, Value::Array(_)) => {
                 let items = value.as_array().unwrap_or_default();
                 let least = usize::from(self == Self::TextOrList);
                 (least..=MAX_LIST_ITEMS).contains(&items.len())
-                    && items.iter().all(|item| Self::Text.fits(item))
+                    && items.iter().all(|item| Self::Text.fits(item, plain))
             }
             _ => false,
         }
@@ -295,13 +299,11 @@ fn read_date(value: &Value<'_>) -> Option<NumericDate> {
     }
 }
 
-fn is_text(text: &str, max_bytes: usize) -> bool {
-    if !(1..=max_bytes).contains(&text.len()) {
-        return false;
-    }
-    // Without a branch for each byte: nearly every text is printable ASCII.
-    let odd = text.bytes().fold(false, |odd, byte| odd | !(0x20..0x7f).contains(&byte));
-    !odd || !text.chars().any(char::is_control)
+/// Whether JSON is printable ASCII without escapes, as nearly all is: then no text in it can hold
+/// a control character, a quote or a backslash. One look at the whole, many bytes at a time,
+/// instead of one at each text.
+fn is_plain(json: &[u8]) -> bool {
+    json.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte) & (*byte != b'\\'))
 }
 
 /// Printable ASCII except quote and backslash.
