@@ -81,21 +81,18 @@ impl TokenCache {
         let Some(entries) = &self.entries else {
             return Ok(Caller::new(policy.verify(keys, token, now)?, keys));
         };
-        match entries.get(token).filter(|caller| caller.was_verified_with(keys)) {
-            Some(caller) => {
+        if let Some(caller) = entries.get(token) {
+            if caller.was_verified_with(keys) {
                 self.hits.fetch_add(1, Ordering::Relaxed);
                 policy.recheck(&caller, now).inspect_err(|_| drop(entries.remove(token)))?;
-                Ok(caller)
+                return Ok(caller);
             }
-            None => {
-                // What another set of keys verified is worth nothing any more.
-                let verified = policy.verify(keys, token, now);
-                let verified = verified.inspect_err(|_| drop(entries.remove(token)))?;
-                let caller = Caller::new(verified, keys);
-                entries.insert(token.into(), caller.clone());
-                Ok(caller)
-            }
+            // What another set of keys verified is worth nothing any more.
+            entries.remove(token);
         }
+        let caller = Caller::new(policy.verify(keys, token, now)?, keys);
+        entries.insert(token.into(), caller.clone());
+        Ok(caller)
     }
 
     /// How often a token was found.

@@ -128,7 +128,7 @@ pub(crate) fn sign_with_header(
     header: &str,
     payload: &[u8],
 ) -> Result<String, Error> {
-    // The largest signature, RSA with 8192 bits, takes 1366 characters.
+    // With the signature of a usual key; those of ML-DSA and long RSA keys make it grow once.
     let room = base64url::encoded_len(header.len()) + base64url::encoded_len(payload.len()) + 400;
     let mut compact = String::with_capacity(room);
     base64url::encode_onto(header.as_bytes(), &mut compact);

@@ -15,6 +15,8 @@ pub(crate) trait Rules: Sized {
     const TYPE: &'static str;
     /// Whether a token without `typ` may be of this kind.
     const TYPE_OPTIONAL: bool = false;
+    /// What those write who are older than the kind's own type.
+    const OLDER_TYPE: Option<&'static str> = None;
     /// Whether a token without `kid` may be checked with the only key that fits its algorithm.
     const KEY_ID_OPTIONAL: bool = false;
     /// The longest token of this kind, in bytes.
@@ -26,7 +28,9 @@ pub(crate) trait Rules: Sized {
     type Expected: Clone + Debug + Default;
 
     fn accepts_type(typ: Option<&str>) -> bool {
-        typ.map_or(Self::TYPE_OPTIONAL, |typ| header::same_type(typ, Self::TYPE))
+        let Some(typ) = typ else { return Self::TYPE_OPTIONAL };
+        let is = |known: &str| header::same_type(typ, known);
+        is(Self::TYPE) || Self::OLDER_TYPE.is_some_and(is)
     }
 
     /// Rules that the table cannot say, in the order of the specification.

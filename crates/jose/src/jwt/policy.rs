@@ -248,10 +248,14 @@ impl<P: Profile> Policy<P> {
     /// What may have changed since a token was verified, or may be asked for by another policy.
     pub(crate) fn check_again(
         &self,
+        algorithm: Algorithm,
         (issuer, audience): (&str, &[String]),
         dates: &Dates,
         now: Timestamp,
     ) -> Result<(), Error> {
+        if !self.algorithms.contains(&algorithm) {
+            return Err(Error::AlgorithmNotAllowed);
+        }
         if issuer != self.issuer {
             return Err(Error::Issuer);
         }

@@ -5,7 +5,7 @@ use std::{fmt, ops::Deref};
 use serde::Deserialize;
 
 use super::{claims::Claims, kind::Profile};
-use crate::{Error, VerifyingKey};
+use crate::{Algorithm, Error, VerifyingKey};
 
 /// A token that a [`Policy`](crate::Policy) has accepted. Nothing else makes one, so a function
 /// that takes `Verified<AccessToken>` cannot be handed anything unchecked.
@@ -28,6 +28,11 @@ impl<T> Verified<T> {
     /// The id of the key whose signature was checked.
     pub fn key_id(&self) -> &str {
         self.key.key_id()
+    }
+
+    /// The algorithm of that key, and so of the signature.
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        self.key.algorithm()
     }
 }
 

@@ -84,9 +84,9 @@ impl Policy<AccessToken> {
         Self::build(issuer, ("audience", Audience::Unchecked), algorithms)
     }
 
-    /// Judges a token again that has been verified before: issuer, audience and times. Its
-    /// signature and the form of its claims cannot have changed; that its key is still in the
-    /// issuer's set is for the caller to know.
+    /// Judges a token again that has been verified before, perhaps by another policy: algorithm,
+    /// issuer, audience and times. Its signature and the form of its claims cannot have changed;
+    /// that its key is still in the issuer's set is for the caller to know.
     ///
     /// # Errors
     /// The first rule that the token breaks.
@@ -96,7 +96,7 @@ impl Policy<AccessToken> {
             issued_at: Some(NumericDate::whole(token.issued_at)),
             not_before: token.not_before.map(NumericDate::whole),
         };
-        self.check_again((&token.issuer, &token.audience), &dates, now)
+        self.check_again(token.algorithm(), (&token.issuer, &token.audience), &dates, now)
     }
 }
 

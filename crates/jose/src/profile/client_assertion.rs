@@ -5,7 +5,6 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use super::{serialize_audience, serialize_optional};
 use crate::{
     Algorithm, Error, Policy,
-    jws::header,
     jwt::{
         claims::{Claims, Form, Rule},
         kind::{Profile, Rules},
@@ -34,8 +33,6 @@ pub struct ClientAssertion {
 impl ClientAssertion {
     /// The `typ` header of a client assertion (RFC 10070).
     pub const TYPE: &str = "client-authentication+jwt";
-    /// What older clients write instead, or nothing at all.
-    const OLDER_TYPE: &str = "JWT";
 }
 
 impl Policy<ClientAssertion> {
@@ -67,6 +64,9 @@ impl Profile for ClientAssertion {}
 
 impl Rules for ClientAssertion {
     const TYPE: &'static str = Self::TYPE;
+    // Plain JWTs are what clients sent before RFC 10070; the claims tell them from other kinds.
+    const OLDER_TYPE: Option<&'static str> = Some("JWT");
+    const TYPE_OPTIONAL: bool = true;
     const KEY_ID_OPTIONAL: bool = true;
     const CLAIMS: &'static [Rule] = &[
         Rule::required("iss", Form::Text),
@@ -87,14 +87,6 @@ impl Rules for ClientAssertion {
         Rule::forbidden("token_introspection"),
     ];
     type Expected = ();
-
-    /// RFC 10070 asks for its own type; plain JWTs are what clients sent before it, and the claims
-    /// above tell those apart from every other kind.
-    fn accepts_type(typ: Option<&str>) -> bool {
-        typ.is_none_or(|typ| {
-            header::same_type(typ, Self::TYPE) || header::same_type(typ, Self::OLDER_TYPE)
-        })
-    }
 
     fn check(claims: &Claims<'_, Self>, (): &()) -> Result<(), Error> {
         // RFC 7523 section 3: for client authentication both name the client.

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::{serialize_audience, serialize_extra, serialize_optional};
 use crate::{
     Algorithm, Error, Policy,
-    jws::header,
     jwt::{
         claims::{Claims, Form, Rule},
         kind::{Profile, Rules},
@@ -36,8 +35,6 @@ pub struct RequestObject {
 impl RequestObject {
     /// The `typ` header of a request object (RFC 9101 section 10.8).
     pub const TYPE: &str = "oauth-authz-req+jwt";
-    /// What older clients write instead, or nothing at all.
-    const OLDER_TYPE: &str = "JWT";
 }
 
 impl Policy<RequestObject> {
@@ -61,6 +58,9 @@ impl Profile for RequestObject {}
 
 impl Rules for RequestObject {
     const TYPE: &'static str = Self::TYPE;
+    // Clients from before RFC 9101 send plain JWTs, with this type or with none.
+    const OLDER_TYPE: Option<&'static str> = Some("JWT");
+    const TYPE_OPTIONAL: bool = true;
     const KEY_ID_OPTIONAL: bool = true;
     const CLAIMS: &'static [Rule] = &[
         Rule::required("iss", Form::Text),
@@ -82,12 +82,6 @@ impl Rules for RequestObject {
     ];
     /// The client.
     type Expected = String;
-
-    fn accepts_type(typ: Option<&str>) -> bool {
-        typ.is_none_or(|typ| {
-            header::same_type(typ, Self::TYPE) || header::same_type(typ, Self::OLDER_TYPE)
-        })
-    }
 
     fn check(claims: &Claims<'_, Self>, client_id: &String) -> Result<(), Error> {
         if claims.text("client_id") == Some(client_id) {

@@ -1,11 +1,15 @@
 //! Tokens that were verified before: faster, and refused for the same reasons as ever.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use countersign_jose::{Error as TokenError, Timestamp};
+use countersign_jose::{Algorithm, Error as TokenError, KeySet, Policy, Timestamp, jwt};
 
-use super::{describe, eventually, following, issuer::Issuer, keys_only, ready};
-use crate::{Error, clock};
+use super::{
+    describe, eventually, following,
+    issuer::{AUDIENCE, Issuer, claims, new_key},
+    keys_only, ready,
+};
+use crate::{AccessToken, Error, TokenCache, clock};
 
 #[tokio::test]
 async fn the_second_check_of_a_token_needs_no_signature_and_gives_the_same_caller() {
@@ -88,7 +92,7 @@ async fn a_remembered_token_is_refused_when_its_key_leaves_the_set() {
     let verifier = keys_only(&issuer).await;
     let token = issuer.token("t", "g");
     assert!(verifier.verify_now(&token, clock::now()).is_ok());
-    let next = super::issuer::new_key();
+    let next = new_key();
     issuer.script().keys = vec![next];
     let refused = Err(Error::Token(TokenError::UnknownKey));
     eventually("its key is gone", || verifier.verify_now(&token, clock::now()) == refused).await;
@@ -126,5 +130,29 @@ async fn a_twin_of_a_token_is_another_token_and_falls_with_it() {
     for token in [&one, &two] {
         let refused = || verifier.verify_now(token, clock::now()) == Err(Error::Revoked);
         eventually("both are revoked", refused).await;
+    }
+}
+
+#[test]
+fn what_one_policy_verified_another_judges_by_its_own_rules() {
+    let key = new_key();
+    let keys = Arc::new(KeySet::new([key.verifying_key()]));
+    let issuer = "https://id.example";
+    let token = jwt::sign(&key, AccessToken::TYPE, &claims(issuer, "t")).expect("a token");
+    let policy = |issuer, audience, algorithm| {
+        Policy::access_token(issuer, audience, &[algorithm]).expect("well described")
+    };
+    let own = key.algorithm();
+    let cache = TokenCache::new(1 << 20);
+    for (other, refusal) in [
+        (policy(issuer, AUDIENCE, Algorithm::PS512), TokenError::AlgorithmNotAllowed),
+        (policy("https://other.example", AUDIENCE, own), TokenError::Issuer),
+        (policy(issuer, "https://other.example", own), TokenError::Audience),
+    ] {
+        let hits = cache.hits();
+        let good = policy(issuer, AUDIENCE, own);
+        assert!(cache.verify(&good, &keys, &token, clock::now()).is_ok());
+        assert_eq!(cache.verify(&other, &keys, &token, clock::now()), Err(refusal));
+        assert_eq!(cache.hits(), hits + 1, "it was the remembered one that was judged");
     }
 }
