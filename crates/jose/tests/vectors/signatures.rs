@@ -1,8 +1,4 @@
 //! Published test vectors: Wycheproof, the JOSE cookbook (RFC 7520), examples from RFCs.
-//!
-//! They are not part of the source tree; where the folder is missing the tests say so and pass.
-
-use std::{fs, path::PathBuf};
 
 use base64_simd::URL_SAFE_NO_PAD;
 use countersign_jose::{
@@ -10,23 +6,7 @@ use countersign_jose::{
 };
 use serde_json::Value;
 
-fn read(name: &str) -> Option<Value> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
-    if !folder.is_dir() {
-        println!("skipped: vectors are not here");
-        return None;
-    }
-    let text = fs::read_to_string(folder.join(name)).expect("the vector file is readable");
-    Some(serde_json::from_str(&text).expect("the vector file is JSON"))
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_else(|| panic!("{name} is a text in {value}"))
-}
-
-fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value[name].as_array().unwrap_or_else(|| panic!("{name} is a list"))
-}
+use crate::{items, read, text};
 
 /// The verification key of a public JWK, or of a secret one.
 fn verifying_key(jwk: &Value) -> Result<VerifyingKey, Error> {

@@ -1,11 +1,6 @@
 //! Published test vectors for encryption: Wycheproof, the JOSE cookbook (RFC 7520, RFC 8037).
 //!
-//! They are not part of the source tree; where the folder is missing the tests say so and pass.
 //! `rfc_jwe.rs` has values that always run.
-
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
-use std::{fs, path::PathBuf};
 
 use aws_lc_rs::{
     aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -18,23 +13,7 @@ use countersign_jose::{
 };
 use serde_json::{Value, json};
 
-fn read(name: &str) -> Option<Value> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
-    if !folder.is_dir() {
-        println!("skipped: vectors are not here");
-        return None;
-    }
-    let text = fs::read_to_string(folder.join(name)).expect("the vector file is readable");
-    Some(serde_json::from_str(&text).expect("the vector file is JSON"))
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_else(|| panic!("{name} is a text in {value}"))
-}
-
-fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value[name].as_array().unwrap_or_else(|| panic!("{name} is a list"))
-}
+use crate::{items, read, text};
 
 fn decryption_key(jwk: &Value) -> Result<DecryptionKey, Error> {
     DecryptionKey::from_jwk(&PrivateJwk::from_json(jwk.to_string().as_bytes())?)
