@@ -143,6 +143,18 @@ impl Client {
         self.grant_types.contains(&grant)
     }
 
+    /// Refuses a grant that it may not use.
+    ///
+    /// # Errors
+    /// `unauthorized_client`.
+    pub fn require(&self, grant: GrantType) -> Result<(), OAuthError> {
+        if self.may_use(grant) {
+            return Ok(());
+        }
+        let why = "the client is not registered for this grant type";
+        Err(OAuthError::new(ErrorCode::UnauthorizedClient, why))
+    }
+
     /// Whether an answer may go to `uri`.
     #[must_use]
     pub fn takes_answers_at(&self, uri: &str) -> bool {

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use countersign_jose::{AccessToken, Algorithm, IdTokenHint, Policy, SigningKey};
 use countersign_protocol::client::{self, Client};
 use countersign_protocol::grant::GrantId;
-use countersign_protocol::grant_token::GrantTokenKeys;
+use countersign_protocol::grant_token::{self, GrantTokenKeys};
 use countersign_protocol::keyring::{self, Keyring};
 use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
 use countersign_protocol::token::Issuing;
@@ -187,6 +187,18 @@ impl App {
         let client = client.ok_or_else(client::unauthenticated)?;
         client.authenticate(&credentials)?;
         Ok(client)
+    }
+
+    /// Opens a code or refresh token. Junk ends here, before any storage is touched.
+    pub(crate) fn open_grant_token(
+        &self,
+        kind: grant_token::Kind,
+        token: &str,
+    ) -> Result<(GrantId, u64), OAuthError> {
+        self.grant_tokens.open(kind, token).map_err(|error| {
+            self.metrics.junk_tokens.inc();
+            OAuthError::new(ErrorCode::InvalidGrant, error.to_string())
+        })
     }
 
     /// The key that signs with an algorithm. At the first start an RSA key takes a moment.

@@ -1,0 +1,117 @@
+//! The tokens themselves: what is said in them, and the key that they are signed with.
+
+use countersign_jose::{AccessToken, Algorithm, IdToken, jwt};
+use countersign_protocol::client::{Client, GrantType};
+use countersign_protocol::grant::{Grant, Sender};
+use countersign_protocol::grant_token::Kind;
+use countersign_protocol::release;
+use countersign_protocol::scope::Scope;
+use countersign_protocol::wire::token::TokenAnswer;
+use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
+
+use crate::app::{App, DEFAULT_ALGORITHM};
+use crate::process;
+use crate::web::oauth_error::ErrorAnswer;
+
+/// What a token request asks for, whatever the grant.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) scope: Option<Scope>,
+    pub(super) resources: Vec<String>,
+    /// The key that the request proved to hold.
+    pub(super) sender: Sender,
+}
+
+/// Waits until every token of a client can be signed: a code is spent once, so before that.
+pub(super) async fn be_ready(app: &App, client: &Client) -> Result<(), OAuthError> {
+    app.signing_key(id_token_algorithm(client)).await?;
+    Ok(())
+}
+
+/// The tokens for a grant as it stands now.
+pub(super) async fn for_grant(
+    app: &App,
+    client: &Client,
+    grant: &Grant,
+    scope: &Scope,
+    audience: &[String],
+    nonce: Option<String>,
+    now: Timestamp,
+) -> Result<TokenAnswer, ErrorAnswer> {
+    let extra = if scope.contains("roles") {
+        let account = app.store().account(&grant.subject).await?;
+        account.map(|account| release::access_token_claims(&account, scope)).unwrap_or_default()
+    } else {
+        serde_json::Map::new()
+    };
+    let issuing = app.issuing(now);
+    let claims = issuing.access_token_for_grant(grant, scope, audience, extra);
+    let access_token = access_token(app, &claims).await?;
+    let id_token = if scope.contains("openid") {
+        let algorithm = id_token_algorithm(client);
+        let key = app.signing_key(algorithm).await?;
+        let claims = issuing.id_token(grant, nonce, algorithm, &access_token);
+        Some(jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?)
+    } else {
+        None
+    };
+    let refreshable = client.may_use(GrantType::RefreshToken);
+    let seconds = |until: Timestamp| Some(until.since(now).as_secs()).filter(|_| refreshable);
+    Ok(TokenAnswer {
+        refresh_token: refreshable
+            .then(|| app.grant_tokens.issue(Kind::Refresh, grant.id, grant.generation)),
+        refresh_token_timeout: seconds(grant.idle_expires_at),
+        authorization_expires_in: seconds(grant.expires_at),
+        id_token,
+        ..answer(app, access_token, scope)
+    })
+}
+
+/// The token for a client acting for itself.
+pub(super) async fn for_client(
+    app: &App,
+    client: &Client,
+    scope: &Scope,
+    audience: &[String],
+) -> Result<TokenAnswer, ErrorAnswer> {
+    let issuing = app.issuing(process::now());
+    let claims = issuing.access_token_for_client(&client.client_id, scope, audience);
+    let access_token = access_token(app, &claims).await?;
+    Ok(answer(app, access_token, scope))
+}
+
+/// The resources of this access token: those that were named, or all of the grant's. The rule
+/// has refused every other name already.
+pub(super) fn narrow(grant: &Grant, resources: &[String]) -> Vec<String> {
+    let named = |known: &&String| resources.is_empty() || resources.contains(known);
+    grant.audience.iter().filter(named).cloned().collect()
+}
+
+/// An access token on the wire.
+async fn access_token(app: &App, claims: &AccessToken) -> Result<String, OAuthError> {
+    let key = app.signing_key(DEFAULT_ALGORITHM).await?;
+    jwt::sign(&key, AccessToken::TYPE, claims).map_err(|error| unsigned(&error))
+}
+
+/// The answer for an access token alone.
+fn answer(app: &App, access_token: String, scope: &Scope) -> TokenAnswer {
+    TokenAnswer {
+        access_token,
+        token_type: "Bearer",
+        expires_in: app.lifetimes.access_token.as_secs(),
+        refresh_token: None,
+        refresh_token_timeout: None,
+        authorization_expires_in: None,
+        id_token: None,
+        scope: (!scope.is_empty()).then(|| scope.to_string()),
+    }
+}
+
+fn id_token_algorithm(client: &Client) -> Algorithm {
+    client.id_token_signed_response_alg.unwrap_or(DEFAULT_ALGORITHM)
+}
+
+fn unsigned(error: &countersign_jose::Error) -> OAuthError {
+    tracing::error!(code = error.code(), %error, "a token could not be signed");
+    OAuthError::new(ErrorCode::ServerError, "the token could not be signed")
+}
