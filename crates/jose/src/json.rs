@@ -92,20 +92,29 @@ impl<'a> Value<'a> {
 
 /// The members of an object, in the order of the text; names are unique.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+pub(crate) struct Members<'a> {
+    list: Vec<(Cow<'a, str>, Value<'a>)>,
+    plain: bool,
+}
 
 impl<'a> Members<'a> {
+    /// Whether the whole text that they were read from is plain: printable ASCII without escapes.
+    /// What was nested in another is not asked.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.place(name).map(|place| &self.0[place].1)
+        self.place(name).map(|place| &self.list[place].1)
     }
 
     /// Where the member of this name stands.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|(member, _)| member == name)
+        self.list.iter().position(|(member, _)| member == name)
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -115,11 +124,11 @@ impl<'a> Members<'a> {
     /// Takes the member out; what is left keeps no particular order.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value<'a>> {
         let place = self.place(name)?;
-        Some(self.0.swap_remove(place).1)
+        Some(self.list.swap_remove(place).1)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
-        self.0.iter().map(|(name, value)| (&**name, value))
+        self.list.iter().map(|(name, value)| (&**name, value))
     }
 
     pub(crate) fn to_owned_map(&self) -> Result<serde_json::Map<String, serde_json::Value>, Error> {
@@ -130,7 +139,7 @@ impl<'a> Members<'a> {
 /// Reads a text that is exactly one object.
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Members<'_>, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::Json)?;
-    let mut reader = Reader::new(text);
+    let mut reader = Reader { plain: is_plain(bytes), ..Reader::new(text) };
     let members = match reader.token() {
         Some(b'{') => reader.object(1),
         _ => None,
@@ -152,11 +161,13 @@ struct Reader<'a> {
     at: usize,
     /// Why it was refused, when it was well formed up to there.
     found_duplicate: bool,
+    /// [`is_plain`] holds of the text.
+    plain: bool,
 }
 
 impl<'a> Reader<'a> {
     const fn new(text: &'a str) -> Self {
-        Self { text, at: 0, found_duplicate: false }
+        Self { text, at: 0, found_duplicate: false, plain: false }
     }
 
     /// A reader of a container that has been checked, after its opening bracket.
@@ -223,7 +234,7 @@ impl<'a> Reader<'a> {
         let mut names = Names::default();
         let mut token = self.token()?;
         if token == b'}' {
-            return Some(Members(members));
+            return Some(Members { list: members, plain: self.plain });
         }
         loop {
             expect(token, b'"')?;
@@ -233,11 +244,19 @@ impl<'a> Reader<'a> {
                 return None;
             }
             expect(self.token()?, b':')?;
-            let value = match self.token()? {
-                b'"' => Value::Text(self.string()?),
-                first => self.value(first, depth)?,
-            };
-            members.push((name, value));
+            match self.token()? {
+                b'"' => match (name, self.string()?) {
+                    // Spelt out, so that the parts go straight to their place.
+                    (Cow::Borrowed(name), Cow::Borrowed(text)) => {
+                        members.push((Cow::Borrowed(name), Value::Text(Cow::Borrowed(text))));
+                    }
+                    (name, text) => members.push((name, Value::Text(text))),
+                },
+                first => {
+                    let value = self.value(first, depth)?;
+                    members.push((name, value));
+                }
+            }
             match self.token()? {
                 b',' => token = self.token()?,
                 b'}' => break,
@@ -248,7 +267,7 @@ impl<'a> Reader<'a> {
             self.found_duplicate = true;
             return None;
         }
-        Some(Members(members))
+        Some(Members { list: members, plain: self.plain })
     }
 
     /// Reads an array after its opening bracket and gives each item to `take`.
@@ -271,6 +290,12 @@ impl<'a> Reader<'a> {
     /// what it finds goes straight to its place: copies on the way took a third of the reading.
     #[inline(always)]
     fn string(&mut self) -> Option<Cow<'a, str>> {
+        if self.plain {
+            let length = quote(&self.text.as_bytes()[self.at..])?;
+            let whole = &self.text[self.at..self.at + length];
+            self.at += length + 1;
+            return Some(Cow::Borrowed(whole));
+        }
         let plain = self.plain_run()?;
         if self.next()? == b'"' {
             return Some(Cow::Borrowed(plain));
@@ -388,20 +413,46 @@ fn expect(found: u8, wanted: u8) -> Option<()> {
     if found == wanted { Some(()) } else { None }
 }
 
+/// Whether JSON is printable ASCII without escapes, as nearly all is: then a string ends at the next
+/// quote, and no text can hold a control character, a quote or a backslash. One look at the whole,
+/// many bytes at a time, instead of one at each text.
+fn is_plain(json: &[u8]) -> bool {
+    json.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte) & (*byte != b'\\'))
+}
+
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGH_BITS: u64 = ONES << 7;
+const QUOTES: u64 = ONES * b'"' as u64;
+const BACKSLASHES: u64 = ONES * b'\\' as u64;
+
+/// Marks the high bit of each byte below `limit`; beyond the first mark there may be false ones.
+const fn below(word: u64, limit: u64) -> u64 {
+    word.wrapping_sub(ONES * limit) & !word & HIGH_BITS
+}
+
+/// How many bytes stand before the first quote of plain text; `None` when there is none.
+#[inline]
+fn quote(bytes: &[u8]) -> Option<usize> {
+    let mut start = 0;
+    while let Some(chunk) = bytes[start..].first_chunk::<8>() {
+        let marks = below(u64::from_le_bytes(*chunk) ^ QUOTES, 1);
+        if marks != 0 {
+            return Some(start + marks.trailing_zeros() as usize / 8);
+        }
+        start += 8;
+    }
+    let length = bytes[start..].iter().position(|&byte| byte == b'"')?;
+    Some(start + length)
+}
+
 /// How many bytes stand before the first quote or backslash; `None` when there is none, or when a
 /// raw control character comes first. Looks at eight bytes at a time.
 #[inline]
 fn plain_length(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH_BITS: u64 = ONES << 7;
-    // Marks the high bit of each byte below `limit`; beyond the first mark there may be false ones.
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGH_BITS;
     let mut start = 0;
     while let Some(chunk) = bytes[start..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
-        let backslashes = below(word ^ (ONES * u64::from(b'\\')), 1);
-        let marks = quotes | backslashes | below(word, 0x20);
+        let marks = below(word ^ QUOTES, 1) | below(word ^ BACKSLASHES, 1) | below(word, 0x20);
         if marks != 0 {
             let length = start + marks.trailing_zeros() as usize / 8;
             return (bytes[length] >= 0x20).then_some(length);

@@ -101,7 +101,7 @@ impl<'a, P> Claims<'a, P> {
     /// Reads the object and checks each claim's form and presence by the table.
     pub(crate) fn parse(json: &'a [u8], rules: &'static [Rule]) -> Result<Self, Error> {
         let members = json::parse_object(json)?;
-        let plain = is_plain(json);
+        let plain = members.is_plain();
         let mut dates = Dates::default();
         let (mut seen, mut next) = (0u32, 0);
         for (name, value) in members.iter() {
@@ -269,7 +269,7 @@ impl Dates {
 }
 
 impl Form {
-    /// `plain` says that all texts come from JSON of which [`is_plain`] holds.
+    /// `plain` says that all texts come from JSON of which [`Members::is_plain`] holds.
     fn fits(self, value: &Value<'_>, plain: bool) -> bool {
         let is_text = |text: &str, max_bytes: usize| {
             (1..=max_bytes).contains(&text.len()) && (plain || !text.chars().any(char::is_control))
@@ -297,13 +297,6 @@ fn read_date(value: &Value<'_>) -> Option<NumericDate> {
         Value::Number(text) => NumericDate::parse(text),
         _ => None,
     }
-}
-
-/// Whether JSON is printable ASCII without escapes, as nearly all is: then no text in it can hold
-/// a control character, a quote or a backslash. One look at the whole, many bytes at a time,
-/// instead of one at each text.
-fn is_plain(json: &[u8]) -> bool {
-    json.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte) & (*byte != b'\\'))
 }
 
 /// Printable ASCII except quote and backslash.
