@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 /// What an event ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum RevokedKind {
     /// One access token, by its `jti`.
     Token,
     /// Every access token of a grant, by `grant_id`.
     Grant,
+    /// Every access token of a client that was issued up to a second, by `client_id` and `iat`.
+    Client,
+    /// Every access token that a key signed, by its `kid`.
+    Key,
 }
 
 impl RevokedKind {
@@ -21,25 +24,34 @@ impl RevokedKind {
         match self {
             Self::Token => "token",
             Self::Grant => "grant",
+            Self::Client => "client",
+            Self::Key => "key",
         }
     }
 
     /// Reads [`Self::as_str`] back.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Token, Self::Grant].into_iter().find(|kind| kind.as_str() == name)
+        [Self::Token, Self::Grant, Self::Client, Self::Key]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 
 /// One event, at its place in the total order. This is also its form on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// Its place: events are numbered without reuse in the order of their commits.
+    /// Its place: events are numbered in the order of their commits, one after the other. No
+    /// number comes twice, and none is left out, so whoever gets one after a gap has missed some.
     pub seq: u64,
     /// What kind of name `id` is.
     pub kind: RevokedKind,
-    /// The `jti` or the grant id.
+    /// The `jti`, the grant id, the client id or the `kid`.
     pub id: String,
+    /// With [`RevokedKind::Client`], and only there: tokens with `iat` up to this second are ended,
+    /// in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_until: Option<u64>,
     /// Seconds since the epoch; from then on nothing that it could hit is alive.
     pub expires_at: u64,
 }

@@ -235,7 +235,7 @@ impl App {
         let keys = self.keys.load();
         let keys = keys.keyring.verification();
         let caller = self.verified_tokens.verify(policy, keys, token, now).ok()?;
-        let revoked = self.denied.is_revoked(&caller.token_id, caller.grant_id.as_deref(), now);
+        let revoked = self.denied.is_revoked((&*caller).into(), now);
         (!revoked).then_some(caller)
     }
 
@@ -250,7 +250,7 @@ impl App {
     /// waiting for the news to come back from the store.
     pub(crate) fn deny_grants(&self, ended: &[GrantId], moment: Moment) {
         for grant in ended {
-            self.denied.insert(Revoked::Grant, &grant.to_string(), moment.revocation_horizon);
+            self.denied.insert(Revoked::Grant(&grant.to_string()), moment.revocation_horizon);
         }
         self.metrics.revocations.inc_by(ended.len() as u64);
     }

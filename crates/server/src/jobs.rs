@@ -71,12 +71,17 @@ pub(crate) async fn apply_revocations(app: &App, applied: Option<u64>) -> Result
         }
     };
     for event in &events {
-        let kind = match event.kind {
-            RevokedKind::Token => Revoked::Token,
-            RevokedKind::Grant => Revoked::Grant,
-            _ => continue,
+        let id = &*event.id;
+        let revoked = match event.kind {
+            RevokedKind::Token => Revoked::Token(id),
+            RevokedKind::Grant => Revoked::Grant(id),
+            RevokedKind::Client => {
+                let issued_until = event.issued_until.unwrap_or(u64::MAX);
+                Revoked::Client { client_id: id, issued_until }
+            }
+            RevokedKind::Key => Revoked::Key(id),
         };
-        app.denied.insert(kind, &event.id, Timestamp::from_secs(event.expires_at));
+        app.denied.insert(revoked, Timestamp::from_secs(event.expires_at));
     }
     Ok(events.last().map_or(seq, |event| event.seq.max(seq)))
 }
@@ -133,6 +138,7 @@ pub(crate) async fn sweep(app: Arc<App>) {
 
 #[cfg(test)]
 mod tests {
+    use countersign_jose::AccessToken;
     use countersign_protocol::grant::{EndReason, Grant};
     use countersign_store::{GrantSelector, NewGrant};
 
@@ -146,7 +152,8 @@ mod tests {
         let denied = async |grant: &Grant| {
             let id = grant.id.to_string();
             for _ in 0..500 {
-                if app.denied.is_revoked("", Some(&id), process::now()) {
+                let token = AccessToken { grant_id: Some(id.clone()), ..AccessToken::default() };
+                if app.denied.is_revoked((&token).into(), process::now()) {
                     return true;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;

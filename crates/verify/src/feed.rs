@@ -160,6 +160,9 @@ impl FeedFollower {
         });
         let loaded = loaded.await.map_err(|_| FeedError::Interrupted)??;
         self.state.adopt(loaded);
+        if loaded.key_revoked {
+            self.shared.keys.refresh_now();
+        }
         if let Some(until) = loaded.not_understood_until {
             self.shared.freshness.mark_not_understood(until);
         }
@@ -192,6 +195,7 @@ impl FeedFollower {
                         self.backoff.reset();
                         self.failing = false;
                     }
+                    Step::KeyRevoked => self.shared.keys.refresh_now(),
                     Step::NotUnderstood(until) => self.shared.freshness.mark_not_understood(until),
                     Step::Reload => return Err(FeedError::Missed),
                 }

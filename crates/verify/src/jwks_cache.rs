@@ -121,6 +121,14 @@ impl JwksCache {
         Ask::Wait { done: self.done.subscribe(), first }
     }
 
+    /// Has the keys loaded again without a pause: the issuer itself said that they have changed.
+    pub(crate) fn refresh_now(&self) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        // Also while a refresh is running: its question may be older than the change.
+        unknown.progress = Progress::Wanted;
+        self.wanted.notify_one();
+    }
+
     /// The task waits here until the time has come or someone asked.
     pub(crate) async fn until_due(&self, deadline: Instant) {
         while !self.is_wanted() {

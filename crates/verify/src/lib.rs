@@ -69,7 +69,7 @@ pub use bearer::{BearerError, bearer_token};
 pub use builder::VerifierBuilder;
 pub use caller::Caller;
 pub use challenge::Refusal;
-pub use deny_set::{DenySet, Revoked};
+pub use deny_set::{DenySet, Revoked, TokenNames};
 pub use error::{BuildError, Error};
 pub use layer::{BearerLayer, BearerService};
 pub use metrics::Metrics;

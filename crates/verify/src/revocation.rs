@@ -28,14 +28,18 @@ pub(crate) enum Step {
     Current,
     /// Something was missed: load the snapshot again.
     Reload,
+    /// A signing key was revoked that was not known to be: get the one that takes its place.
+    KeyRevoked,
     /// A revocation is live until then that this version does not understand.
     NotUnderstood(Timestamp),
 }
 
 /// A snapshot that is in the deny set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Loaded {
     pub(crate) seq: u64,
+    /// A signing key was revoked that was not known to be.
+    pub(crate) key_revoked: bool,
     /// A revocation is live until then that this version does not understand.
     pub(crate) not_understood_until: Option<Timestamp>,
 }
@@ -62,8 +66,21 @@ struct Event<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     id: Cow<'a, str>,
+    /// In seconds since the epoch; with a client.
+    issued_until: Option<u64>,
     /// In seconds since the epoch.
     expires_at: u64,
+}
+
+/// What came of entering an event.
+#[derive(Clone, Copy)]
+enum Entered {
+    /// It is in the deny set, or hits nothing any more.
+    Done,
+    /// It is, and it is a key that was not there before.
+    NewKey,
+    /// It is live until then and not understood.
+    NotUnderstood(Timestamp),
 }
 
 #[derive(Deserialize)]
@@ -112,10 +129,19 @@ impl FeedState {
         match frame.event.as_str() {
             "revoked" => {
                 let event: Event<'_> = parse("revocation", frame.data.as_bytes())?;
-                let not_understood = event.enter(deny_set, self.leeway, now);
+                // Also when others were missed before it: what is known counts at once.
+                let entered = event.enter(deny_set, self.leeway, now);
+                // The order has no holes.
+                if event.seq > applied.saturating_add(1) {
+                    return Ok(Step::Reload);
+                }
                 // A number seen before comes again after a reconnect; the place never moves back.
                 self.applied = Some(applied.max(event.seq));
-                Ok(not_understood.map_or(Step::Continue, Step::NotUnderstood))
+                Ok(match entered {
+                    Entered::Done => Step::Continue,
+                    Entered::NewKey => Step::KeyRevoked,
+                    Entered::NotUnderstood(until) => Step::NotUnderstood(until),
+                })
             }
             "heartbeat" => {
                 let heartbeat: Heartbeat = parse("heartbeat", frame.data.as_bytes())?;
@@ -139,32 +165,42 @@ pub(crate) fn load_snapshot(
     now: Timestamp,
 ) -> Result<Loaded, Malformed> {
     let snapshot: Snapshot<'_> = parse("snapshot", json)?;
-    let enter = |event: &Event<'_>| event.enter(deny_set, leeway, now);
-    let not_understood_until = snapshot.events.iter().filter_map(enter).max();
-    Ok(Loaded { seq: snapshot.seq, not_understood_until })
+    let mut loaded = Loaded { seq: snapshot.seq, ..Loaded::default() };
+    for event in &snapshot.events {
+        match event.enter(deny_set, leeway, now) {
+            Entered::Done => {}
+            Entered::NewKey => loaded.key_revoked = true,
+            Entered::NotUnderstood(until) => {
+                loaded.not_understood_until = loaded.not_understood_until.max(Some(until));
+            }
+        }
+    }
+    Ok(loaded)
 }
 
 impl Event<'_> {
-    /// Puts it into the deny set. Returns its expiry instead if its kind is not understood.
-    fn enter(&self, deny_set: &DenySet, leeway: Duration, now: Timestamp) -> Option<Timestamp> {
+    /// Puts it into the deny set.
+    fn enter(&self, deny_set: &DenySet, leeway: Duration, now: Timestamp) -> Entered {
         let until = Timestamp::from_secs(self.expires_at).plus(leeway);
         if until <= now {
-            return None;
+            return Entered::Done;
         }
-        let kind = match &*self.kind {
-            "token" => Revoked::Token,
-            "grant" => Revoked::Grant,
+        let revoked = match (&*self.kind, self.issued_until) {
+            ("token", _) => Revoked::Token(&self.id),
+            ("grant", _) => Revoked::Grant(&self.id),
+            ("client", Some(issued_until)) => Revoked::Client { client_id: &self.id, issued_until },
+            ("key", _) => Revoked::Key(&self.id),
             _ => {
                 tracing::error!(
                     kind = ?self.kind,
                     seq = self.seq,
                     "a revocation of an unknown kind: this verifier is too old for its issuer"
                 );
-                return Some(until);
+                return Entered::NotUnderstood(until);
             }
         };
-        deny_set.insert(kind, &self.id, until);
-        None
+        let is_new = deny_set.insert(revoked, until);
+        if is_new && matches!(revoked, Revoked::Key(_)) { Entered::NewKey } else { Entered::Done }
     }
 }
 
@@ -175,9 +211,22 @@ fn parse<'a, T: Deserialize<'a>>(what: &'static str, json: &'a [u8]) -> Result<T
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TokenNames;
 
     const NOW: Timestamp = Timestamp::from_secs(1_000);
     const LEEWAY: Duration = Duration::from_secs(30);
+
+    const TOKEN: TokenNames<'_> = TokenNames {
+        token_id: "t",
+        grant_id: Some("g"),
+        client_id: "c",
+        issued_at: 950,
+        key_id: Some("k"),
+    };
+
+    fn named(token_id: &str) -> TokenNames<'_> {
+        TokenNames { token_id, ..TOKEN }
+    }
 
     fn frame(event: &str, data: &str) -> Frame {
         Frame { event: event.to_owned(), data: data.to_owned() }
@@ -188,13 +237,20 @@ mod tests {
         frame("revoked", &data)
     }
 
+    fn client(seq: u64, issued_until: &str) -> Frame {
+        let data = format!(
+            r#"{{"seq":{seq},"kind":"client","id":"c","issued_until":{issued_until},"expires_at":1100}}"#
+        );
+        frame("revoked", &data)
+    }
+
     fn heartbeat(seq: u64) -> Frame {
         frame("heartbeat", &format!(r#"{{"seq":{seq}}}"#))
     }
 
     fn loaded_at(seq: u64) -> (FeedState, DenySet) {
         let (mut state, deny_set) = (FeedState::new(LEEWAY), DenySet::new());
-        state.adopt(Loaded { seq, not_understood_until: None });
+        state.adopt(Loaded { seq, ..Loaded::default() });
         (state, deny_set)
     }
 
@@ -204,7 +260,14 @@ mod tests {
         for (given, expect) in [
             (revoked(43, "token", "a"), Some(Step::Continue)),
             (revoked(42, "grant", "again"), Some(Step::Continue)),
+            (revoked(43, "key", "k"), Some(Step::KeyRevoked)),
+            (revoked(44, "token", "a"), Some(Step::Reload)),
+            (revoked(u64::MAX, "token", "a"), Some(Step::Reload)),
             (revoked(43, "planet", "a"), Some(Step::NotUnderstood(until))),
+            (revoked(43, "client", "c"), Some(Step::NotUnderstood(until))),
+            (client(43, "950"), Some(Step::Continue)),
+            (client(43, "-1"), None),
+            (client(43, "null"), Some(Step::NotUnderstood(until))),
             (heartbeat(42), Some(Step::Current)),
             (heartbeat(43), Some(Step::Reload)),
             (heartbeat(41), Some(Step::Reload)),
@@ -238,8 +301,49 @@ mod tests {
             Some(Step::Continue)
         );
         assert_eq!(state.apply(&heartbeat(43), &deny_set, NOW).ok(), Some(Step::Current));
-        assert!(deny_set.is_revoked("t", Some("g"), Timestamp::from_secs(1_129)));
-        assert!(!deny_set.is_revoked("t", Some("g"), Timestamp::from_secs(1_130)));
+        assert!(deny_set.is_revoked(TOKEN, Timestamp::from_secs(1_129)));
+        assert!(!deny_set.is_revoked(TOKEN, Timestamp::from_secs(1_130)));
+    }
+
+    #[test]
+    fn what_comes_after_a_gap_counts_all_the_same() {
+        let (mut state, deny_set) = loaded_at(42);
+        let step = state.apply(&revoked(44, "grant", "g"), &deny_set, NOW);
+        assert_eq!(step.ok(), Some(Step::Reload));
+        assert!(deny_set.is_revoked(TOKEN, NOW));
+    }
+
+    #[test]
+    fn each_kind_ends_tokens_from_the_feed_and_from_a_snapshot() {
+        for (event, ended, spared) in [
+            (revoked(43, "token", "t"), TOKEN, named("u")),
+            (revoked(43, "grant", "g"), TOKEN, TokenNames { grant_id: None, ..TOKEN }),
+            (client(43, "950"), TOKEN, TokenNames { issued_at: 951, ..TOKEN }),
+            (revoked(43, "key", "k"), TOKEN, TokenNames { key_id: Some("l"), ..TOKEN }),
+        ] {
+            let (mut state, fed) = loaded_at(42);
+            assert!(state.apply(&event, &fed, NOW).is_ok());
+            let loaded = DenySet::new();
+            let snapshot = format!(r#"{{"seq":43,"events":[{}]}}"#, event.data);
+            assert!(load_snapshot(snapshot.as_bytes(), &loaded, LEEWAY, NOW).is_ok());
+            for deny_set in [fed, loaded] {
+                assert!(deny_set.is_revoked(ended, NOW), "{event:?}");
+                assert!(!deny_set.is_revoked(spared, NOW), "{event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_revoked_key_is_news_once() {
+        let (mut state, deny_set) = loaded_at(42);
+        let again = revoked(43, "key", "k");
+        assert_eq!(state.apply(&again, &deny_set, NOW).ok(), Some(Step::KeyRevoked));
+        assert_eq!(state.apply(&again, &deny_set, NOW).ok(), Some(Step::Continue));
+        let snapshot = format!(r#"{{"seq":43,"events":[{}]}}"#, again.data);
+        for (deny_set, expect) in [(&deny_set, false), (&DenySet::new(), true)] {
+            let loaded = load_snapshot(snapshot.as_bytes(), deny_set, LEEWAY, NOW);
+            assert_eq!(loaded.expect("well formed").key_revoked, expect);
+        }
     }
 
     #[test]
@@ -250,8 +354,8 @@ mod tests {
         let loaded = load_snapshot(json, &deny_set, LEEWAY, NOW).expect("well formed");
         state.adopt(loaded);
         assert_eq!(state.applied(), Some(7));
-        assert!(deny_set.is_revoked("old", None, NOW));
-        assert!(deny_set.is_revoked("new", None, NOW));
+        assert!(deny_set.is_revoked(named("old"), NOW));
+        assert!(deny_set.is_revoked(named("new"), NOW));
     }
 
     #[test]
@@ -263,7 +367,7 @@ mod tests {
         let deny_set = DenySet::new();
         let loaded = load_snapshot(json, &deny_set, LEEWAY, NOW).expect("well formed");
         assert_eq!(loaded.not_understood_until, Some(Timestamp::from_secs(1_130)));
-        assert!(deny_set.is_revoked("a\"b", None, NOW));
+        assert!(deny_set.is_revoked(named("a\"b"), NOW));
         assert_eq!(deny_set.len(), 1);
         assert!(load_snapshot(br#"{"seq":9}"#, &deny_set, LEEWAY, NOW).is_err());
     }

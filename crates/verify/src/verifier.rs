@@ -170,7 +170,7 @@ impl Shared {
         let keys = self.keys.keys();
         let keys = keys.as_ref().ok_or(Error::NotReady)?;
         let caller = self.verified_tokens.verify(&self.policy, keys, token, now)?;
-        if self.deny_set.is_revoked(&caller.token_id, caller.grant_id.as_deref(), now) {
+        if self.deny_set.is_revoked((&*caller).into(), now) {
             return Err(Error::Revoked);
         }
         self.judge_freshness(now)?;

@@ -54,7 +54,7 @@ async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<
     let until =
         Timestamp::from_secs(token.expires_at).plus(countersign_protocol::lifetimes::LEEWAY_MAX);
     app.store().revoke_token(token.token_id.clone(), until).await?;
-    app.denied.insert(Revoked::Token, &token.token_id, until);
+    app.denied.insert(Revoked::Token(&token.token_id), until);
     app.metrics.revocations.inc();
     Ok(())
 }
@@ -87,7 +87,7 @@ mod tests {
             let claims = claims.access_token_for_client("web", &Scope::default(), &audience);
             let token = jwt::sign(&key, AccessToken::TYPE, &claims).unwrap();
             revoke_access_token(app, &web, &token).await.unwrap();
-            app.denied.is_revoked(&claims.token_id, None, now)
+            app.denied.is_revoked((&claims).into(), now)
         };
         assert!(revoked_when_expired_for(0).await);
         assert!(revoked_when_expired_for(200).await);

@@ -94,7 +94,8 @@ pub(super) async fn the_feed_answers_from_any_place(store: Arc<dyn Store>) -> Ch
         let id = format!("token {number}");
         assert_eq!(store.revoke_token(id.clone(), later(300)).await?, number);
         let expires_at = later(300).as_secs();
-        all.push(Revocation { seq: number, kind: RevokedKind::Token, id, expires_at });
+        let (seq, kind, issued_until) = (number, RevokedKind::Token, None);
+        all.push(Revocation { seq, kind, id, issued_until, expires_at });
     }
     for place in 0..=5 {
         let events = store.revocations_after(place as u64, 10).await?;

@@ -12,7 +12,10 @@ const APPLICATION_ID: i32 = 0x4374_536e;
 
 /// What has been done to the schema since the beginning. Only ever added to: the position in the
 /// list is the version.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_revoked_clients.sql"),
+];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {

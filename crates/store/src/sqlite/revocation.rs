@@ -9,7 +9,7 @@ use super::column::{Count, unreadable};
 use super::position;
 use crate::store::Snapshot;
 
-/// Adds an event and answers its place.
+/// Adds an event within the caller's transaction and answers its place.
 pub(super) fn add(
     connection: &Connection,
     kind: RevokedKind,
@@ -22,14 +22,19 @@ pub(super) fn add(
     Ok(connection.last_insert_rowid().unsigned_abs())
 }
 
-pub(super) const AFTER: &str =
-    "SELECT seq, kind, id, expires_at FROM revocation WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+const COLUMNS: &str = "SELECT seq, kind, id, issued_until, expires_at FROM revocation";
+
+pub(super) fn after_statement() -> String {
+    format!("{COLUMNS} WHERE seq > ?1 ORDER BY seq LIMIT ?2")
+}
 
 fn read(row: &Row<'_>) -> Result<Revocation> {
-    let (Count(seq), Count(expires_at)) = (row.get(0)?, row.get(3)?);
+    let (Count(seq), Count(expires_at)) = (row.get(0)?, row.get(4)?);
+    let issued_until: Option<Count> = row.get(3)?;
+    let issued_until = issued_until.map(|Count(seconds)| seconds);
     let kind: String = row.get(1)?;
     let kind = RevokedKind::from_name(&kind).ok_or_else(|| unreadable("a kind of revocation"))?;
-    Ok(Revocation { seq, kind, id: row.get(2)?, expires_at })
+    Ok(Revocation { seq, kind, id: row.get(2)?, issued_until, expires_at })
 }
 
 /// The events after a place, or `None` if some have been forgotten since.
@@ -49,7 +54,7 @@ pub(super) fn after(
     if oldest.is_none_or(|Count(oldest)| oldest > seq + 1) {
         return Ok(None);
     }
-    view.prepare_cached(AFTER)?
+    view.prepare_cached(&after_statement())?
         .query_map([Count(seq), Count(limit as u64)], read)?
         .collect::<Result<_>>()
         .map(Some)
@@ -60,9 +65,7 @@ pub(super) fn snapshot(connection: &Connection, now: Timestamp) -> Result<Snapsh
     let view = connection.unchecked_transaction()?;
     let seq = position::read(&view)?.revocation;
     let events = view
-        .prepare_cached(
-            "SELECT seq, kind, id, expires_at FROM revocation WHERE expires_at > ?1 ORDER BY seq",
-        )?
+        .prepare_cached(&format!("{COLUMNS} WHERE expires_at > ?1 ORDER BY seq"))?
         .query_map([Count(now.as_secs())], read)?
         .collect::<Result<_>>()?;
     Ok(Snapshot { seq, events })

@@ -50,6 +50,74 @@ async fn a_revoked_token_and_all_tokens_of_a_revoked_grant_are_refused() {
 }
 
 #[tokio::test]
+async fn a_revoked_key_ends_all_that_it_signed_and_its_successor_is_fetched_at_once() {
+    let issuer = Issuer::start().await;
+    let verifier = following(&issuer).await;
+    let (old, other) = (issuer.token("a", "g"), issuer.token("b", "h"));
+    eventually("the feed is open", || issuer.script().feeds_opened == 1).await;
+    assert_eq!((refusal(&verifier, &old), refusal(&verifier, &other)), (None, None));
+    let revoked = issuer.script().keys[0].key_id().to_owned();
+    {
+        let mut script = issuer.script();
+        // Still published: the deny set alone has to do.
+        script.keys.push(super::issuer::new_key());
+        script.revoke("key", &revoked);
+    }
+    becomes_revoked(&verifier, &old).await;
+    assert_eq!(refusal(&verifier, &other), Some(Error::Revoked));
+    let new = issuer.token("a", "g");
+    eventually("the new key is known", || refusal(&verifier, &new).is_none()).await;
+    assert_eq!(verifier.metrics().unknown_key_loads, 0, "no token had to ask for it");
+    assert_eq!(issuer.script().jwks_loads, 2);
+}
+
+#[tokio::test]
+async fn a_revoked_client_ends_what_was_issued_to_it_up_to_then() {
+    let issuer = Issuer::start().await;
+    let verifier = following(&issuer).await;
+    let until = clock::now().as_secs() - 5;
+    let issued = |client_id: &str, issued_at: u64| {
+        issuer.token_with(&format!("{client_id} {issued_at}"), "g", |token| {
+            client_id.clone_into(&mut token.client_id);
+            token.issued_at = issued_at;
+        })
+    };
+    let (old, same_second) = (issued("shop", until - 9), issued("shop", until));
+    let (young, other) = (issued("shop", until + 1), issued("bank", until - 9));
+    {
+        let mut script = issuer.script();
+        script.seq += 1;
+        let (seq, expires_at) = (script.seq, until + 300);
+        let event = format!(
+            r#"{{"seq":{seq},"kind":"client","id":"shop","issued_until":{until},"expires_at":{expires_at}}}"#
+        );
+        script.events.push((seq, event));
+    }
+    becomes_revoked(&verifier, &old).await;
+    assert_eq!(refusal(&verifier, &same_second), Some(Error::Revoked));
+    assert_eq!((refusal(&verifier, &young), refusal(&verifier, &other)), (None, None));
+}
+
+#[tokio::test]
+async fn an_event_after_a_gap_leads_to_a_new_snapshot() {
+    let issuer = Issuer::start().await;
+    let verifier = following(&issuer).await;
+    let (missed, told) = (issuer.token("missed", "g"), issuer.token("told", "h"));
+    eventually("the feed is open", || issuer.script().feeds_opened == 1).await;
+    {
+        let mut script = issuer.script();
+        script.revoke("token", "missed");
+        script.revoke("token", "told");
+        // The first is not sent, but the snapshot has it.
+        let missed = script.events.remove(0);
+        script.only_in_snapshot.push(missed);
+    }
+    becomes_revoked(&verifier, &told).await;
+    becomes_revoked(&verifier, &missed).await;
+    assert_eq!(issuer.script().snapshots, 2);
+}
+
+#[tokio::test]
 async fn what_happens_while_the_feed_is_cut_arrives_by_resuming() {
     let issuer = Issuer::start().await;
     let verifier = following(&issuer).await;

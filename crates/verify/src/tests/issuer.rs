@@ -53,6 +53,8 @@ pub(super) struct Script {
     pub(super) seq: u64,
     /// As JSON, with their numbers.
     pub(super) events: Vec<(u64, String)>,
+    /// Events that the feed leaves out.
+    pub(super) only_in_snapshot: Vec<(u64, String)>,
     /// Added to the number in heartbeats.
     pub(super) heartbeat_ahead: u64,
     /// Feed connections up to this number get no byte more.
@@ -145,6 +147,7 @@ impl Script {
             snapshot_status: 200,
             seq: 0,
             events: Vec::new(),
+            only_in_snapshot: Vec::new(),
             heartbeat_ahead: 0,
             stalled: 0,
             cut: 0,
@@ -185,7 +188,8 @@ impl Script {
         }
         if path.ends_with("/snapshot") {
             self.snapshots += 1;
-            let events: Vec<&str> = self.events.iter().map(|(_, event)| event.as_str()).collect();
+            let events = self.only_in_snapshot.iter().chain(&self.events);
+            let events: Vec<&str> = events.map(|(_, event)| event.as_str()).collect();
             let body = format!(r#"{{"seq":{},"events":[{}]}}"#, self.seq, events.join(","));
             return respond(self.snapshot_status, body);
         }

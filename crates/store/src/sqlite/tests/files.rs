@@ -102,11 +102,12 @@ async fn a_database_of_a_newer_program_is_refused() {
     let folder = Folder::new();
     let path = folder.path("a.db");
     SqliteStore::open(&path).unwrap();
-    let newer = |found: u32| StoreError::Newer { path: name(&path), found, known: 1 };
     let connection = Connection::open(&path).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    let known: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let newer = |found: u32| StoreError::Newer { path: name(&path), found, known };
+    connection.pragma_update(None, "user_version", known + 1).unwrap();
     connection.close().unwrap();
-    assert_eq!(refusal(&folder, &path), newer(2));
+    assert_eq!(refusal(&folder, &path), newer(known + 1));
 
     // As it is left behind by a program that was killed: the change is only in the log.
     let connection = Connection::open(&path).unwrap();

@@ -80,6 +80,6 @@ fn each_selector_uses_its_index_and_sorts_nothing() {
 #[test]
 fn the_feed_is_read_from_its_place() {
     let folder = Folder::new();
-    let plan = plan(&schema(&folder), revocation::AFTER);
+    let plan = plan(&schema(&folder), &revocation::after_statement());
     assert_eq!(plan, ["SEARCH revocation USING INTEGER PRIMARY KEY (rowid>?)"]);
 }
