@@ -13,6 +13,7 @@ mod rotation;
 pub(crate) mod samples;
 mod session;
 mod sweep;
+mod used_token;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -94,6 +95,11 @@ const RULES: &[Rule] = rules! {
     keyring {
         of_two_keys_of_an_algorithm_one_is_added
         of_two_first_secrets_of_a_purpose_one_is_added
+    }
+    used_token {
+        each_token_of_each_issuer_is_first_once
+        of_many_at_once_one_is_first
+        a_forgotten_token_is_not_new_again
     }
     sweep {
         ended_and_expired_grants_stay_until_the_horizon

@@ -21,6 +21,6 @@ pub mod uncommitted;
 pub use error::StoreError;
 pub use store::{
     Answer, AuditEntry, CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, NewGrant,
-    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store,
+    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store, Use, UsedOnce,
 };
 pub use uncommitted::Uncommitted;

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    BuildError, DenySet, ReplayGuard, Verifier, WhenStale,
+    BuildError, DenySet, ReplayGuard, ReplayMemory, Verifier, WhenStale,
     feed::{FeedFollower, basic_credentials},
     fetch::Fetcher,
     jwks_cache::JwksCache,
@@ -45,7 +45,7 @@ pub struct VerifierBuilder {
     when_stale: WhenStale,
     leeway: Duration,
     resource_metadata: Option<String>,
-    replay_capacity: usize,
+    replay_guard: Arc<dyn ReplayGuard>,
     token_cache_bytes: u64,
     timing: Timing,
 }
@@ -68,7 +68,7 @@ impl VerifierBuilder {
             when_stale: WhenStale::Reject,
             leeway: DEFAULT_LEEWAY,
             resource_metadata: None,
-            replay_capacity: DEFAULT_REPLAY_CAPACITY,
+            replay_guard: Arc::new(ReplayMemory::new(DEFAULT_REPLAY_CAPACITY)),
             token_cache_bytes: DEFAULT_TOKEN_CACHE_BYTES,
             timing: Timing::default(),
         }
@@ -115,10 +115,16 @@ impl VerifierBuilder {
         Self { resource_metadata: Some(url.to_owned()), ..self }
     }
 
-    /// How many used tokens are remembered at a time for
+    /// How many used tokens are remembered at a time, in the memory of this process, for
     /// [`single_use`](crate::BearerLayer::single_use): a million unless set.
     pub fn replay_capacity(self, capacity: usize) -> Self {
-        Self { replay_capacity: capacity, ..self }
+        self.replay_guard(ReplayMemory::new(capacity))
+    }
+
+    /// Who remembers used tokens instead. Where several processes serve one API, one guard over a
+    /// store that they share lets a token pass once among all of them.
+    pub fn replay_guard(self, guard: impl ReplayGuard + 'static) -> Self {
+        Self { replay_guard: Arc::new(guard), ..self }
     }
 
     /// How much memory tokens may take that were verified before, about 32 MiB unless set; 0 for
@@ -167,7 +173,7 @@ impl VerifierBuilder {
             freshness: Freshness::new(),
             max_staleness: self.max_staleness,
             when_stale: self.when_stale,
-            used_tokens: ReplayGuard::new(self.replay_capacity),
+            used_tokens: self.replay_guard,
             resource_metadata: self.resource_metadata,
             counters: Counters::default(),
             changed: Notify::new(),

@@ -1,5 +1,7 @@
 //! Why a token was refused, and why a verifier could not be built.
 
+use crate::ReplayError;
+
 /// Why a token was not accepted. The text is for the operator's log; the caller of an API sees less
 /// (RFC 6750 section 3.1).
 #[non_exhaustive]
@@ -17,6 +19,9 @@ pub enum Error {
     /// The memory of used tokens is full. Forgetting one would let it be used again.
     #[error("the memory of used tokens is full")]
     ReplayGuardFull,
+    /// The store that remembers used tokens does not answer.
+    #[error("the memory of used tokens cannot be reached")]
+    ReplayGuardUnreachable,
     /// The keys, or the first snapshot of the revocations, have not been loaded yet.
     #[error("the keys or the revocations have not been loaded yet")]
     NotReady,
@@ -34,6 +39,7 @@ impl Error {
             Self::Revoked => "revoked",
             Self::Replayed => "replayed",
             Self::ReplayGuardFull => "replay_guard_full",
+            Self::ReplayGuardUnreachable => "replay_guard_unreachable",
             Self::NotReady => "not_ready",
             Self::Stale => "stale",
         }
@@ -41,7 +47,20 @@ impl Error {
 
     /// Whether the verifier, not the token, is to blame: the same token may pass a moment later.
     pub const fn is_temporary(&self) -> bool {
-        matches!(self, Self::ReplayGuardFull | Self::NotReady | Self::Stale)
+        matches!(
+            self,
+            Self::ReplayGuardFull | Self::ReplayGuardUnreachable | Self::NotReady | Self::Stale
+        )
+    }
+}
+
+impl From<ReplayError> for Error {
+    fn from(reason: ReplayError) -> Self {
+        match reason {
+            ReplayError::Replayed => Self::Replayed,
+            ReplayError::Full => Self::ReplayGuardFull,
+            ReplayError::Unreachable => Self::ReplayGuardUnreachable,
+        }
     }
 }
 

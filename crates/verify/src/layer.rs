@@ -108,7 +108,7 @@ impl Gate {
             return Err(Refusal::InsufficientScope { required: self.scopes.join(" ") });
         }
         if self.single_use {
-            self.verifier.use_once(&caller, now)?;
+            self.verifier.use_once(&caller, now).await?;
         }
         Ok(caller)
     }

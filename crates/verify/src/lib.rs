@@ -74,7 +74,7 @@ pub use error::{BuildError, Error};
 pub use layer::{BearerLayer, BearerService};
 pub use metrics::Metrics;
 pub use protected_resource::ProtectedResource;
-pub use replay::ReplayGuard;
+pub use replay::{Noted, ReplayError, ReplayGuard, ReplayMemory};
 pub use staleness::WhenStale;
 pub use token_cache::TokenCache;
 pub use verifier::Verifier;

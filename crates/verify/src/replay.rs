@@ -1,25 +1,66 @@
-//! Tokens that may be used once.
+//! Tokens that may be used once: DPoP proofs, client assertions, and access tokens at the routes
+//! that say so.
 
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashSet},
     fmt,
+    pin::Pin,
     sync::{Mutex, PoisonError},
 };
 
 use countersign_jose::Timestamp;
 
-use crate::{
-    Error,
-    id_key::{BuildKeyHasher, IdKey, KeyMaker},
-};
+use crate::id_key::{BuildKeyHasher, IdKey, KeyMaker};
 
-/// Remembers which tokens were used, by issuer and `jti`, until they expire. Lives in the memory of
-/// one process: two processes that serve the same API each accept a token once.
+/// What a guard answers, when it has.
+pub type Noted<'a> = Pin<Box<dyn Future<Output = Result<(), ReplayError>> + Send + 'a>>;
+
+/// Remembers which tokens were used, by issuer and `jti`, until they expire.
 ///
-/// Memory is bounded twice, by the lifetime of the tokens and by a number of entries. At that
-/// number new tokens are refused, because forgetting an old one would let it be used again.
-pub struct ReplayGuard {
+/// The `jti` is the one of the verified payload. A guard that remembers the text of a token, or a
+/// hash of it, is got around by writing the same token in another way: a second signature, or other
+/// spaces in its JSON.
+///
+/// Programs on several machines that serve one API share a guard over a store of theirs;
+/// [`ReplayMemory`] is for one process.
+pub trait ReplayGuard: fmt::Debug + Send + Sync {
+    /// Notes the use of a token that could be accepted until `until`. Of any number of calls at the
+    /// same time for one token exactly one succeeds, over all processes that share the guard.
+    ///
+    /// # Errors
+    /// [`ReplayError::Replayed`] if it was used before; otherwise the guard cannot tell, and the
+    /// token is not accepted either.
+    fn use_once<'a>(
+        &'a self,
+        issuer: &'a str,
+        token_id: &'a str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Noted<'a>;
+}
+
+/// Why a guard did not let a token pass.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// It was used before.
+    #[error("the token may be used once and was used before")]
+    Replayed,
+    /// There is no room. Forgetting a token would let it be used again.
+    #[error("the memory of used tokens is full")]
+    Full,
+    /// The store behind the guard does not answer.
+    #[error("the memory of used tokens cannot be reached")]
+    Unreachable,
+}
+
+/// A [`ReplayGuard`] in the memory of one process: two processes that serve the same API each
+/// accept a token once.
+///
+/// Memory is bounded twice, by the time for which tokens are accepted and by a number of entries.
+/// At that number new tokens are refused, because forgetting an old one would let it be used again.
+pub struct ReplayMemory {
     capacity: usize,
     keys: KeyMaker,
     used: Mutex<Used>,
@@ -33,37 +74,32 @@ struct Used {
     forgotten_until: Timestamp,
 }
 
-impl ReplayGuard {
+impl ReplayMemory {
     /// A guard that remembers at most `capacity` tokens at a time.
     pub fn new(capacity: usize) -> Self {
         Self { capacity, keys: KeyMaker::default(), used: Mutex::default() }
     }
 
-    /// Notes the use of a token that is valid until `expires_at`. Of two calls at the same time for
-    /// one token exactly one succeeds.
-    ///
-    /// # Errors
-    /// [`Error::Replayed`] if it was used before, [`Error::ReplayGuardFull`] if there is no room.
-    pub fn use_once(
+    fn note(
         &self,
         issuer: &str,
         token_id: &str,
-        expires_at: Timestamp,
+        until: Timestamp,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<(), ReplayError> {
         let key = self.keys.key((issuer, token_id));
         // Nothing panics while this lock is held, and the set stays whole if it did.
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.forget_expired(now);
         // Only a clock that was set back brings such a token here, and it may have been used.
-        if expires_at <= used.forgotten_until || used.keys.contains(&key) {
-            return Err(Error::Replayed);
+        if until <= used.forgotten_until || used.keys.contains(&key) {
+            return Err(ReplayError::Replayed);
         }
         if used.keys.len() >= self.capacity {
-            return Err(Error::ReplayGuardFull);
+            return Err(ReplayError::Full);
         }
         used.keys.insert(key);
-        used.by_expiry.push(Reverse((expires_at, key)));
+        used.by_expiry.push(Reverse((until, key)));
         Ok(())
     }
 
@@ -75,6 +111,18 @@ impl ReplayGuard {
     /// Whether no token is remembered.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl ReplayGuard for ReplayMemory {
+    fn use_once<'a>(
+        &'a self,
+        issuer: &'a str,
+        token_id: &'a str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Noted<'a> {
+        Box::pin(std::future::ready(self.note(issuer, token_id, until, now)))
     }
 }
 
@@ -90,9 +138,9 @@ impl Used {
     }
 }
 
-impl fmt::Debug for ReplayGuard {
+impl fmt::Debug for ReplayMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReplayGuard")
+        f.debug_struct("ReplayMemory")
             .field("capacity", &self.capacity)
             .field("len", &self.len())
             .finish_non_exhaustive()
@@ -111,43 +159,43 @@ mod tests {
 
     #[test]
     fn a_token_passes_once_for_each_issuer() {
-        let guard = ReplayGuard::new(10);
-        assert_eq!(guard.use_once("https://a", "1", at(20), at(10)), Ok(()));
-        assert_eq!(guard.use_once("https://a", "1", at(20), at(11)), Err(Error::Replayed));
-        assert_eq!(guard.use_once("https://b", "1", at(20), at(11)), Ok(()));
+        let guard = ReplayMemory::new(10);
+        assert_eq!(guard.note("https://a", "1", at(20), at(10)), Ok(()));
+        assert_eq!(guard.note("https://a", "1", at(20), at(11)), Err(ReplayError::Replayed));
+        assert_eq!(guard.note("https://b", "1", at(20), at(11)), Ok(()));
         // The pair is hashed, not its concatenation.
-        assert_eq!(guard.use_once("https://a1", "", at(20), at(11)), Ok(()));
+        assert_eq!(guard.note("https://a1", "", at(20), at(11)), Ok(()));
     }
 
     #[test]
     fn a_full_guard_refuses_and_forgets_only_what_has_expired() {
-        let guard = ReplayGuard::new(2);
-        assert_eq!(guard.use_once("i", "1", at(20), at(10)), Ok(()));
-        assert_eq!(guard.use_once("i", "2", at(30), at(10)), Ok(()));
-        assert_eq!(guard.use_once("i", "3", at(30), at(10)), Err(Error::ReplayGuardFull));
-        assert_eq!(guard.use_once("i", "1", at(20), at(19)), Err(Error::Replayed));
-        assert_eq!(guard.use_once("i", "3", at(30), at(20)), Ok(()));
+        let guard = ReplayMemory::new(2);
+        assert_eq!(guard.note("i", "1", at(20), at(10)), Ok(()));
+        assert_eq!(guard.note("i", "2", at(30), at(10)), Ok(()));
+        assert_eq!(guard.note("i", "3", at(30), at(10)), Err(ReplayError::Full));
+        assert_eq!(guard.note("i", "1", at(20), at(19)), Err(ReplayError::Replayed));
+        assert_eq!(guard.note("i", "3", at(30), at(20)), Ok(()));
         assert_eq!(guard.len(), 2);
     }
 
     #[test]
     fn setting_the_clock_back_opens_no_second_use() {
-        let guard = ReplayGuard::new(2);
-        assert_eq!(guard.use_once("i", "1", at(20), at(10)), Ok(()));
-        assert_eq!(guard.use_once("i", "2", at(90), at(30)), Ok(()));
-        assert_eq!(guard.use_once("i", "1", at(20), at(10)), Err(Error::Replayed));
+        let guard = ReplayMemory::new(2);
+        assert_eq!(guard.note("i", "1", at(20), at(10)), Ok(()));
+        assert_eq!(guard.note("i", "2", at(90), at(30)), Ok(()));
+        assert_eq!(guard.note("i", "1", at(20), at(10)), Err(ReplayError::Replayed));
     }
 
     #[test]
     fn one_of_many_at_the_same_time_wins() {
-        let guard = ReplayGuard::new(1_000);
+        let guard = ReplayMemory::new(1_000);
         for round in 0..50 {
             let wins = AtomicUsize::new(0);
             let token_id = round.to_string();
             std::thread::scope(|scope| {
                 for _ in 0..4 {
                     scope.spawn(|| {
-                        if guard.use_once("i", &token_id, at(20), at(10)).is_ok() {
+                        if guard.note("i", &token_id, at(20), at(10)).is_ok() {
                             wins.fetch_add(1, Ordering::Relaxed);
                         }
                     });

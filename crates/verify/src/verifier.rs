@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub(crate) freshness: Freshness,
     pub(crate) max_staleness: Duration,
     pub(crate) when_stale: WhenStale,
-    pub(crate) used_tokens: ReplayGuard,
+    pub(crate) used_tokens: Arc<dyn ReplayGuard>,
     pub(crate) resource_metadata: Option<String>,
     pub(crate) counters: Counters,
     /// Keys or revocations were loaded: whoever waits for readiness looks again.
@@ -97,12 +97,17 @@ impl Verifier {
     /// [`BearerLayer::single_use`] does for each request.
     ///
     /// # Errors
-    /// [`Error::Replayed`] or [`Error::ReplayGuardFull`].
-    pub fn use_once(&self, token: &Verified<AccessToken>, now: Timestamp) -> Result<(), Error> {
+    /// [`Error::Replayed`], or that the guard cannot tell.
+    pub async fn use_once(
+        &self,
+        token: &Verified<AccessToken>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let shared = &self.handle.shared;
         // Through the leeway an expired token still passes, so it is remembered as long.
         let until = Timestamp::from_secs(token.expires_at).plus(shared.leeway);
-        let outcome = shared.used_tokens.use_once(&token.issuer, &token.token_id, until, now);
+        let noted = shared.used_tokens.use_once(&token.issuer, &token.token_id, until, now);
+        let outcome = noted.await.map_err(Error::from);
         match &outcome {
             Err(Error::Replayed) => shared.counters.refused_replayed.add_one(),
             Err(_) => shared.counters.refused_unavailable.add_one(),

@@ -15,6 +15,7 @@ const APPLICATION_ID: i32 = 0x4374_536e;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_revoked_clients.sql"),
+    include_str!("migrations/0003_used_token.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

@@ -16,6 +16,7 @@ mod revocation;
 mod session;
 mod store;
 mod sweep;
+mod used_token;
 mod writer;
 
 #[cfg(test)]

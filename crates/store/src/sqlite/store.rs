@@ -12,10 +12,10 @@ use countersign_protocol::session::Session;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{SqliteStore, account, audit, client, grant, keyring, revocation, session};
+use super::{SqliteStore, account, audit, client, grant, keyring, revocation, session, used_token};
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, NewGrant,
-    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store,
+    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store, Use, UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
 
@@ -194,6 +194,10 @@ impl Store for SqliteStore {
     ) -> Answer<'a, EndedGrants> {
         let subject = subject.to_owned();
         self.commit(move |connection| end_everything(connection, subject, reason, moment))
+    }
+
+    fn use_once(&self, used: Use, now: Timestamp) -> Answer<'_, UsedOnce> {
+        self.commit(move |connection| used_token::use_once(connection, &used, now))
     }
 
     fn signing_keys(&self) -> Answer<'_, Vec<SealedKey>> {

@@ -6,7 +6,7 @@ use countersign_protocol::lifetimes::Lifetimes;
 use rusqlite::{Connection, Result};
 
 use super::column::Millis;
-use super::{SqliteStore, audit, revocation};
+use super::{SqliteStore, audit, revocation, used_token};
 use crate::error::StoreError;
 
 /// Rows that are looked at in one step.
@@ -43,6 +43,7 @@ impl SqliteStore {
         let mut deleted = self.forget_mortals(&GRANTS, [horizon, horizon]).await?;
         deleted += self.forget_mortals(&SESSIONS, [begun, seen]).await?;
         deleted += self.forget_oldest(move |c| revocation::sweep(c, now, SLICE)).await?;
+        deleted += self.forget_oldest(move |c| used_token::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(|c| audit::sweep(c, SLICE)).await?;
         Ok(deleted)
     }

@@ -14,7 +14,9 @@ use super::{
     issuer::{Issuer, claims, new_key},
     keys_only, ready,
 };
-use crate::{AccessToken, BearerLayer, Caller, Verifier, clock};
+use crate::{
+    AccessToken, BearerLayer, Caller, Noted, ReplayError, ReplayGuard, Timestamp, Verifier, clock,
+};
 
 /// The API behind the layer: says who calls.
 #[derive(Clone)]
@@ -286,4 +288,24 @@ async fn no_token_makes_a_server_error() {
         }
     }
     assert!(tried > 1_000);
+}
+
+/// A guard whose store is gone.
+#[derive(Debug)]
+struct Gone;
+
+impl ReplayGuard for Gone {
+    fn use_once<'a>(&'a self, _: &'a str, _: &'a str, _: Timestamp, _: Timestamp) -> Noted<'a> {
+        Box::pin(std::future::ready(Err(ReplayError::Unreachable)))
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_a_guard_cannot_tell_about_does_not_pass() {
+    let issuer = Issuer::start().await;
+    let verifier = describe(&issuer).no_revocations().replay_guard(Gone).start().expect("starts");
+    ready(&verifier).await;
+    let token = bearer(&issuer.token("t", "g"));
+    assert_eq!(send(&verifier.layer().single_use(), &[&token]).await.status, 503);
+    assert_eq!(send(&verifier.layer(), &[&token]).await.status, 200);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::folder::Folder;
 use crate::contract::samples::{NOW, begin, client, grant, later, moment, rotate, token};
 use crate::sqlite::SqliteStore;
-use crate::store::{RotationOutcome, Store};
+use crate::store::{RotationOutcome, Store, Use, UsedOnce};
 
 fn two(folder: &Folder) -> [Arc<SqliteStore>; 2] {
     [(); 2].map(|()| Arc::new(SqliteStore::open(&folder.path("a.db")).unwrap()))
@@ -55,6 +55,26 @@ async fn of_many_rotations_over_both_one_wins() {
             assert_eq!(grant.generation, generation + 1);
         }
         assert_eq!((rotated, retried), (1, 63));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_uses_of_a_token_over_both_one_is_first() {
+    let folder = Folder::new();
+    let nodes = two(&folder);
+    for round in 0..20 {
+        let tasks: Vec<_> = (0..16)
+            .map(|place| {
+                let node = Arc::clone(&nodes[place % 2]);
+                let used = Use::new("i", &format!("{round}"), later(60));
+                tokio::spawn(async move { node.use_once(used, NOW).await.unwrap() })
+            })
+            .collect();
+        let mut first = 0;
+        for task in tasks {
+            first += usize::from(task.await.unwrap() == UsedOnce::First);
+        }
+        assert_eq!(first, 1);
     }
 }
 

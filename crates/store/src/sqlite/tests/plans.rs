@@ -3,9 +3,9 @@
 use rusqlite::Connection;
 
 use super::folder::Folder;
-use crate::contract::samples::grant;
-use crate::sqlite::{SqliteStore, grant as grants, revocation};
-use crate::store::GrantSelector;
+use crate::contract::samples::{grant, later};
+use crate::sqlite::{SqliteStore, grant as grants, revocation, used_token};
+use crate::store::{GrantSelector, Use, UsedOnce};
 
 /// Opens the file beside its store, which makes the schema.
 fn schema(folder: &Folder) -> Connection {
@@ -82,4 +82,23 @@ fn the_feed_is_read_from_its_place() {
     let folder = Folder::new();
     let plan = plan(&schema(&folder), &revocation::after_statement());
     assert_eq!(plan, ["SEARCH revocation USING INTEGER PRIMARY KEY (rowid>?)"]);
+}
+
+#[test]
+fn uses_are_remembered_up_to_a_number_and_never_forgotten_early() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    let note = |token_id: &str, until: u64, now: u64| {
+        let used = Use::new("i", token_id, later(until));
+        used_token::note(&connection, &used, later(now), 2).unwrap()
+    };
+    assert_eq!(note("1", 20, 0), UsedOnce::First);
+    assert_eq!(note("2", 30, 0), UsedOnce::First);
+    assert_eq!(note("3", 30, 0), UsedOnce::Full);
+    assert_eq!(note("1", 20, 19), UsedOnce::Replayed);
+    assert_eq!(note("3", 40, 20), UsedOnce::First, "the first has expired and made room");
+    assert_eq!(note("1", 20, 0), UsedOnce::Replayed, "even if the clock is set back");
+    let count = |sql| connection.query_row::<u32, _, _>(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM used_token"), 2);
+    assert_eq!(count("SELECT live FROM used_tokens"), 2);
 }
