@@ -6,6 +6,7 @@ mod folder;
 mod model;
 mod nodes;
 mod plans;
+mod rotation;
 mod storage;
 
 use std::sync::Arc;
