@@ -11,6 +11,7 @@ use crate::keyring;
 use crate::redirect_uri;
 use crate::release;
 use crate::scope::Scope;
+use crate::token_format::TokenFormat;
 
 /// How a client proves who it is at the token endpoint (RFC 7591 §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +71,16 @@ pub struct Client {
     /// The signature of its id tokens; ES256 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub id_token_signed_response_alg: Option<Algorithm>,
+    /// The form of its access tokens, where the owner of the resource does not decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_format: Option<TokenFormat>,
+    /// The form of the access tokens for the resources that it protects, whoever asks for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected_access_token_format: Option<TokenFormat>,
+    /// The signature of introspection answers, where it asks for signed ones (RFC 9701 §6); ES256
+    /// when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub introspection_signed_response_alg: Option<Algorithm>,
     /// Whether authorization requests must carry a code challenge. Always for public clients.
     #[serde(default = "yes")]
     pub require_pkce: bool,
@@ -279,11 +290,17 @@ impl Client {
         {
             faults.push("authorization_code needs at least one of redirect_uris".into());
         }
-        let wanted = self.id_token_signed_response_alg;
-        if wanted.is_some_and(|wanted| !keyring::ALGORITHMS.contains(&wanted)) {
-            let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
-            faults
-                .push(format!("id_token_signed_response_alg must be one of {}", names.join(", ")));
+        for (member, wanted) in [
+            ("id_token_signed_response_alg", self.id_token_signed_response_alg),
+            ("introspection_signed_response_alg", self.introspection_signed_response_alg),
+        ] {
+            if wanted.is_some_and(|wanted| !keyring::ALGORITHMS.contains(&wanted)) {
+                let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
+                faults.push(format!("{member} must be one of {}", names.join(", ")));
+            }
+        }
+        if self.protected_access_token_format.is_some() && self.protects.is_empty() {
+            faults.push("protected_access_token_format is for a client that protects".into());
         }
         for resource in self.resources.iter().chain(&self.protects) {
             if !is_resource(resource) {

@@ -56,6 +56,12 @@ impl Introspection {
         ]))
     }
 
+    /// The members, as they stand in the answer.
+    #[must_use]
+    pub fn into_members(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// Whether it says that the token is active.
     #[must_use]
     pub fn is_active(&self) -> bool {

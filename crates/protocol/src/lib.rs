@@ -13,6 +13,7 @@
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
 //! | [`authorization_code`], [`refresh_family`] | the rules for using them |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
+//! | [`token_format`], [`opaque_token`] | how access tokens are written |
 //! | [`revocation`] | events that end tokens before their time |
 //! | [`keyring`], [`seal`] | keys and how they are kept |
 
@@ -25,6 +26,7 @@ pub mod grant_token;
 pub mod introspection;
 pub mod keyring;
 pub mod lifetimes;
+pub mod opaque_token;
 pub mod pkce;
 pub mod random;
 pub mod redirect_uri;
@@ -36,6 +38,7 @@ pub mod seal;
 pub mod session;
 pub mod throttle;
 pub mod token;
+pub mod token_format;
 pub mod wire;
 
 pub use countersign_jose::Timestamp;

@@ -11,19 +11,23 @@ use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token::{self, GrantTokenKeys};
 use countersign_protocol::keyring::{self, Keyring};
 use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
+use countersign_protocol::opaque_token::{self, OpaqueTokenKeys};
 use countersign_protocol::token::Issuing;
+use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::{self, params::Params};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Moment, Position, Store, StoreError};
-use countersign_verify::{Caller, DenySet, Revoked, TokenCache, Verifier};
+use countersign_verify::{DenySet, Revoked, TokenCache, Verifier};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use crate::own_token::OwnToken;
 use crate::passwords::Passwords;
 use crate::process::{self, SystemRandom};
 use crate::sign_in_throttle::SignInThrottle;
+use crate::token_formats::TokenFormats;
 use crate::web::document::Document;
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::site::Site;
@@ -44,6 +48,7 @@ pub(crate) struct App {
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) grant_tokens: GrantTokenKeys,
+    pub(crate) opaque_tokens: OpaqueTokenKeys,
     pub(crate) site: Site,
     pub(crate) keys: ArcSwap<ServingKeys>,
     pub(crate) denied: DenySet,
@@ -59,6 +64,7 @@ pub(crate) struct App {
     pub(crate) position: watch::Receiver<Position>,
     store: Arc<dyn Store>,
     clients: Cache<String, (u64, Arc<Client>)>,
+    token_formats: TokenFormats,
     verified_tokens: TokenCache,
     own_access_tokens: Policy<AccessToken>,
     revocable_access_tokens: Policy<AccessToken>,
@@ -93,6 +99,7 @@ pub(crate) struct Parts {
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) grant_tokens: GrantTokenKeys,
+    pub(crate) opaque_tokens: OpaqueTokenKeys,
     pub(crate) site: Site,
     pub(crate) keys: ServingKeys,
     pub(crate) metrics: Metrics,
@@ -129,6 +136,7 @@ impl App {
             fast_forward_until: parts.fast_forward_until,
             trusted_proxies: parts.trusted_proxies,
             grant_tokens: parts.grant_tokens,
+            opaque_tokens: parts.opaque_tokens,
             site: parts.site,
             keys: ArcSwap::from_pointee(parts.keys),
             denied: DenySet::new(),
@@ -141,6 +149,7 @@ impl App {
             position: parts.store.position(),
             store: parts.store,
             clients: Cache::new(CLIENTS_KEPT),
+            token_formats: TokenFormats::default(),
         })
     }
 
@@ -221,22 +230,40 @@ impl App {
     }
 
     /// Judges one of this server's own access tokens: signature, time, revocation.
-    pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<Caller> {
+    pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<OwnToken> {
         self.judge(&self.own_access_tokens, token, now)
     }
 
     /// Reads one of this server's own access tokens that some verifier may still accept: one whose
     /// clock is behind does so for a while after the token has expired here.
-    pub(crate) fn revocable_access_token(&self, token: &str, now: Timestamp) -> Option<Caller> {
+    pub(crate) fn revocable_access_token(&self, token: &str, now: Timestamp) -> Option<OwnToken> {
         self.judge(&self.revocable_access_tokens, token, now)
     }
 
-    fn judge(&self, policy: &Policy<AccessToken>, token: &str, now: Timestamp) -> Option<Caller> {
-        let keys = self.keys.load();
-        let keys = keys.keyring.verification();
-        let caller = self.verified_tokens.verify(policy, keys, token, now).ok()?;
-        let revoked = self.denied.is_revoked((&*caller).into(), now);
-        (!revoked).then_some(caller)
+    fn judge(&self, policy: &Policy<AccessToken>, token: &str, now: Timestamp) -> Option<OwnToken> {
+        let token = if opaque_token::is_opaque(token) {
+            let claims = self.opaque_tokens.open(token).inspect_err(|_| {
+                self.metrics.junk_tokens.inc();
+            });
+            OwnToken::Opaque(Box::new(policy.judge_claims(&claims.ok()?, now).ok()?))
+        } else {
+            let keys = self.keys.load();
+            let keys = keys.keyring.verification();
+            OwnToken::Signed(self.verified_tokens.verify(policy, keys, token, now).ok()?)
+        };
+        let revoked = self.denied.is_revoked(token.names(), now);
+        (!revoked).then_some(token)
+    }
+
+    /// The form of an access token of a client for these resources.
+    pub(crate) async fn token_format(
+        &self,
+        client: &Client,
+        audience: &[String],
+    ) -> Result<TokenFormat, StoreError> {
+        let version = self.position.borrow().catalogue;
+        let formats = self.token_formats.at(version, self.store()).await?;
+        Ok(formats.choose(client, audience))
     }
 
     /// Reads an id token that this server issued, even if it has expired.

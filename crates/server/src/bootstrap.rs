@@ -7,6 +7,7 @@ use countersign_jose::Algorithm;
 use countersign_protocol::account::{Account, canonical_username};
 use countersign_protocol::grant_token::GrantTokenKeys;
 use countersign_protocol::keyring::{self, KeyState, Keyring, KeyringError};
+use countersign_protocol::opaque_token::OpaqueTokenKeys;
 use countersign_protocol::random;
 use countersign_protocol::seal::{MasterKey, WrongMasterKey};
 use countersign_store::sqlite::SqliteStore;
@@ -74,6 +75,7 @@ impl From<KeyringError> for StartError {
 
 /// The purposes of the secrets in the store.
 const GRANT_TOKENS: &str = "grant tokens";
+const OPAQUE_TOKENS: &str = "opaque access tokens";
 const CSRF: &str = "csrf";
 
 /// An opened store and the key that opens its secrets.
@@ -113,6 +115,7 @@ pub(crate) async fn assemble(
 ) -> Result<Arc<App>, StartError> {
     let Opened { store, master } = opened;
     let grant_tokens = secrets(&**store, master, GRANT_TOKENS).await?;
+    let opaque_tokens = secrets(&**store, master, OPAQUE_TOKENS).await?;
     let csrf = secrets(&**store, master, CSRF).await?;
     let keyring = signing_keys(&**store, master).await?;
     let lifetimes = config.lifetimes();
@@ -131,6 +134,7 @@ pub(crate) async fn assemble(
         fast_forward_until: config.fast_forward_until(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         grant_tokens: GrantTokenKeys::new(&grant_tokens).ok_or(StartError::WrongMasterKey)?,
+        opaque_tokens: OpaqueTokenKeys::new(&opaque_tokens).ok_or(StartError::WrongMasterKey)?,
         site: site.ok_or(StartError::WrongMasterKey)?,
         keys: ServingKeys::new(keyring),
         metrics,

@@ -5,6 +5,7 @@
 //! | [`config`] | the configuration: where each value comes from, what is wrong with it |
 //! | `bootstrap`, `master_key`, `process` | from a configuration to a running server |
 //! | `app`, `router`, `listen`, `jobs` | state, paths, connections, background work |
+//! | `own_token`, `token_formats` | access tokens that come back, and their form |
 //! | `oauth` | the protocol endpoints, one a file |
 //! | `pages`, `sign_in`, `passwords` | what people see, and how they prove who they are |
 //! | `web` | cookies, forgery checks, headers, forms, errors |
@@ -23,6 +24,7 @@ mod master_key;
 mod metrics;
 mod oauth;
 mod operations;
+mod own_token;
 mod pages;
 pub mod passwords;
 pub mod process;
@@ -30,6 +32,7 @@ mod router;
 pub mod sample;
 mod sign_in;
 mod sign_in_throttle;
+mod token_formats;
 mod web;
 
 use std::net::SocketAddr;

@@ -235,6 +235,8 @@ pub trait Store: Send + Sync + 'static {
     fn client<'a>(&'a self, client_id: &'a str) -> Answer<'a, Option<Client>>;
     /// All clients, by id.
     fn clients(&self) -> Answer<'_, Vec<Client>>;
+    /// The clients that protect some resource.
+    fn protecting_clients(&self) -> Answer<'_, Vec<Client>>;
     /// Adds a client or brings it up to date. Disabling one ends its grants.
     fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, EndedGrants>;
 

@@ -52,6 +52,12 @@ const INVALID: u8 = 1;
 const USAGE: u8 = 2;
 /// The keys could not be fetched.
 const NOT_FETCHED: u8 = 3;
+/// What the texts are that only this server's kind reads, by their beginnings.
+const SEALED: &[(&str, &str)] = &[
+    ("csa_", "opaque access token"),
+    ("csr_", "opaque refresh token"),
+    ("csc_", "opaque authorization code"),
+];
 const FETCH_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -66,6 +72,9 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
 }
 
 fn decode(token: &str, json: bool) -> Result<ExitCode, Failure> {
+    if let Some((_, kind)) = SEALED.iter().find(|(prefix, _)| token.starts_with(prefix)) {
+        return describe_sealed(token, kind, json);
+    }
     let unverified = jwt::peek(token)?;
     let header: Value = serde_json::from_str(unverified.header_json())?;
     let payload: Value = serde_json::from_str(unverified.payload_json())?;
@@ -92,11 +101,30 @@ fn decode(token: &str, json: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A token that holds nothing which anyone but its issuer can read.
+fn describe_sealed(token: &str, kind: &str, json: bool) -> Result<ExitCode, Failure> {
+    if json {
+        output::print_json(&json!({ "verified": false, "opaque": true, "kind": kind }))?;
+    } else {
+        output::print(&format!(
+            "{}\n\nAn {kind} of {} characters. Only the server that issued it can read it: its API \
+             asks there, at the introspection endpoint.\n",
+            bold("OPAQUE: there is nothing in it to decode"),
+            token.len()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn verify(arguments: Verify) -> Result<ExitCode, Failure> {
     let Verify { token, issuer, audience, jwks, json } = arguments;
     let Ok(token) = read_token(token) else {
         return report(Err(("malformed", "there is no token in what was given".to_owned())), json);
     };
+    if SEALED.iter().any(|(prefix, _)| token.starts_with(prefix)) {
+        let why = "it is opaque: only its issuer can check it, at the introspection endpoint";
+        return report(Err(("opaque_token", why.to_owned())), json);
+    }
     let outcome = match jwks {
         Some(path) => {
             let text = std::fs::read(&path);
@@ -190,6 +218,9 @@ fn read_token(argument: Option<String>) -> Result<String, Failure> {
 fn find_token(text: &str) -> Option<String> {
     let foreign = |c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c));
     let words = text.split(foreign).filter(|word| {
+        if SEALED.iter().any(|(prefix, _)| word.starts_with(prefix) && word.len() > 40) {
+            return true;
+        }
         let parts: Vec<_> = word.split('.').collect();
         parts.len() == 3 && parts.iter().take(2).all(|part| part.len() > 1)
     });
@@ -211,6 +242,9 @@ mod tests {
         ] {
             assert_eq!(find_token(&text).as_deref(), Some(token), "{text}");
         }
+        let opaque = format!("csa_{}", "Ab-_".repeat(20));
+        let answer = format!("{{\"access_token\":\"{opaque}\",\"token_type\":\"Bearer\"}}");
+        assert_eq!(find_token(&answer).as_deref(), Some(opaque.as_str()));
         assert_eq!(find_token("nothing here 127.0.0.1"), None);
     }
 }

@@ -226,10 +226,11 @@ impl<P: Profile> Policy<P> {
         if !P::accepts_type(typ) {
             return Err(Error::WrongType);
         }
-        if !self.algorithms.contains(&algorithm) {
-            return Err(Error::AlgorithmNotAllowed);
-        }
-        Ok(())
+        self.check_algorithm(algorithm)
+    }
+
+    pub(crate) fn check_algorithm(&self, algorithm: Algorithm) -> Result<(), Error> {
+        if self.algorithms.contains(&algorithm) { Ok(()) } else { Err(Error::AlgorithmNotAllowed) }
     }
 
     /// What holds for every kind, and then what the kind itself asks for.
@@ -248,14 +249,10 @@ impl<P: Profile> Policy<P> {
     /// What may have changed since a token was verified, or may be asked for by another policy.
     pub(crate) fn check_again(
         &self,
-        algorithm: Algorithm,
         (issuer, audience): (&str, &[String]),
         dates: &Dates,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if !self.algorithms.contains(&algorithm) {
-            return Err(Error::AlgorithmNotAllowed);
-        }
         if issuer != self.issuer {
             return Err(Error::Issuer);
         }

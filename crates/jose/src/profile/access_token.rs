@@ -91,12 +91,33 @@ impl Policy<AccessToken> {
     /// # Errors
     /// The first rule that the token breaks.
     pub fn recheck(&self, token: &Verified<AccessToken>, now: Timestamp) -> Result<(), Error> {
+        self.check_algorithm(token.algorithm())?;
+        self.recheck_claims(token, now)
+    }
+
+    /// Judges the claims of an access token that did not come as a signed token: its issuer opened
+    /// its own opaque token, or told an API what it means (RFC 7662). What vouches for them is for
+    /// the caller to know, so the answer is no [`Verified`], and the algorithms play no part.
+    ///
+    /// # Errors
+    /// The first rule that the claims break.
+    pub fn judge_claims(&self, json: &[u8], now: Timestamp) -> Result<AccessToken, Error> {
+        let claims = Claims::parse(json, AccessToken::CLAIMS)?;
+        self.check(&claims, now)?;
+        AccessToken::read(&claims)
+    }
+
+    /// Judges such claims again: issuer, audience and times.
+    ///
+    /// # Errors
+    /// The first rule that they break.
+    pub fn recheck_claims(&self, token: &AccessToken, now: Timestamp) -> Result<(), Error> {
         let dates = Dates {
             expires_at: Some(NumericDate::whole(token.expires_at)),
             issued_at: Some(NumericDate::whole(token.issued_at)),
             not_before: token.not_before.map(NumericDate::whole),
         };
-        self.check_again(token.algorithm(), (&token.issuer, &token.audience), &dates, now)
+        self.check_again((&token.issuer, &token.audience), &dates, now)
     }
 }
 
@@ -227,6 +248,29 @@ mod tests {
         }
         let json = serde_json::to_string(&token).unwrap();
         assert!(!json.contains("forged"), "{json}");
+    }
+
+    #[test]
+    fn claims_that_came_without_a_signature_are_judged_as_those_of_a_token() {
+        let policy =
+            Policy::access_token("https://id.example", "https://api.example", &[Algorithm::ES256])
+                .unwrap();
+        let judge =
+            |json: &str, now| policy.judge_claims(json.as_bytes(), Timestamp::from_secs(now));
+        let json = serde_json::to_string(&token()).unwrap();
+        assert_eq!(judge(&json, 150), Ok(token()));
+        for (text, now, refusal) in [
+            (json.replace("id.example", "evil.example"), 150, Error::Issuer),
+            (json.replace("api.example", "other.example"), 150, Error::Audience),
+            (json.replace("\"jti\"", "\"jtj\""), 150, Error::MissingClaim("jti")),
+            (json.clone(), 230, Error::Expired),
+            (json, 60, Error::IssuedInFuture),
+            ("[]".to_owned(), 150, Error::Json),
+        ] {
+            assert_eq!(judge(&text, now), Err(refusal), "{text}");
+        }
+        let at = |now| policy.recheck_claims(&token(), Timestamp::from_secs(now));
+        assert_eq!((at(150), at(230)), (Ok(()), Err(Error::Expired)));
     }
 
     #[test]

@@ -63,11 +63,6 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
             warnings.push(format!("client {name}: {member} has no effect in this version"));
         }
     }
-    match table.remove("access_token_format") {
-        None => {}
-        Some(format) if format.as_str() == Some("jwt") => {}
-        Some(_) => return Err(fault("access_token_format: only \"jwt\" is offered yet".into())),
-    }
     if table.contains_key("client_secret_sha256") {
         return Err(fault("client_secret_sha256 is for the store: give client_secret".into()));
     }

@@ -22,6 +22,10 @@ pub(super) async fn a_client_comes_back_as_it_was_stored(store: Arc<dyn Store>) 
     store.put_client(renamed.clone(), moment(NOW)).await?;
     assert_eq!(store.client("shop").await?, Some(renamed));
     assert_eq!(store.clients().await?.len(), 2);
+    assert_eq!(store.protecting_clients().await?, []);
+    let api = Client { protects: vec!["https://api.example".into()], ..client("api") };
+    store.put_client(api.clone(), moment(NOW)).await?;
+    assert_eq!(store.protecting_clients().await?, [api]);
     Ok(())
 }
 

@@ -19,6 +19,17 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<Client>> {
         .collect()
 }
 
+/// Found by an index of these few: there may be very many others.
+pub(super) const PROTECTING: &str = "SELECT metadata FROM client
+    WHERE json_array_length(metadata, '$.protects') > 0 ORDER BY client_id";
+
+pub(super) fn protecting(connection: &Connection) -> Result<Vec<Client>> {
+    connection
+        .prepare_cached(PROTECTING)?
+        .query_map([], |row| row.get(0).map(|Json(client)| client))?
+        .collect()
+}
+
 /// Writes only what differs, so that a start with an unchanged configuration changes nothing.
 pub(super) fn put(connection: &Connection, client: &Client) -> Result<()> {
     connection

@@ -48,6 +48,10 @@ impl Store for SqliteStore {
         self.read(client::all)
     }
 
+    fn protecting_clients(&self) -> Answer<'_, Vec<Client>> {
+        self.read(client::protecting)
+    }
+
     fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, EndedGrants> {
         self.commit(move |connection| {
             client::put(connection, &client)?;

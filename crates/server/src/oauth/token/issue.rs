@@ -6,11 +6,12 @@ use countersign_protocol::grant::{Grant, Sender};
 use countersign_protocol::grant_token::Kind;
 use countersign_protocol::release;
 use countersign_protocol::scope::Scope;
+use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 
 use crate::app::{App, DEFAULT_ALGORITHM};
-use crate::process;
+use crate::process::{self, SystemRandom};
 use crate::web::oauth_error::ErrorAnswer;
 
 /// What a token request asks for, whatever the grant.
@@ -46,7 +47,7 @@ pub(super) async fn for_grant(
     };
     let issuing = app.issuing(now);
     let claims = issuing.access_token_for_grant(grant, scope, audience, extra);
-    let access_token = access_token(app, &claims).await?;
+    let access_token = access_token(app, client, &claims).await?;
     let id_token = if scope.contains("openid") {
         let algorithm = id_token_algorithm(client);
         let key = app.signing_key(algorithm).await?;
@@ -76,7 +77,7 @@ pub(super) async fn for_client(
 ) -> Result<TokenAnswer, ErrorAnswer> {
     let issuing = app.issuing(process::now());
     let claims = issuing.access_token_for_client(&client.client_id, scope, audience);
-    let access_token = access_token(app, &claims).await?;
+    let access_token = access_token(app, client, &claims).await?;
     Ok(answer(app, access_token, scope))
 }
 
@@ -87,10 +88,20 @@ pub(super) fn narrow(grant: &Grant, resources: &[String]) -> Vec<String> {
     grant.audience.iter().filter(named).cloned().collect()
 }
 
-/// An access token on the wire.
-async fn access_token(app: &App, claims: &AccessToken) -> Result<String, OAuthError> {
-    let key = app.signing_key(DEFAULT_ALGORITHM).await?;
-    jwt::sign(&key, AccessToken::TYPE, claims).map_err(|error| unsigned(&error))
+/// An access token on the wire, in the form that its resources, or else its client, want.
+async fn access_token(
+    app: &App,
+    client: &Client,
+    claims: &AccessToken,
+) -> Result<String, ErrorAnswer> {
+    let written = match app.token_format(client, &claims.audience).await? {
+        TokenFormat::Opaque => app.opaque_tokens.seal(claims, &SystemRandom),
+        TokenFormat::Jwt => {
+            let key = app.signing_key(DEFAULT_ALGORITHM).await?;
+            jwt::sign(&key, AccessToken::TYPE, claims)
+        }
+    };
+    written.map_err(|error| unsigned(&error).into())
 }
 
 /// The answer for an access token alone.

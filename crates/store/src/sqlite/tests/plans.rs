@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::folder::Folder;
 use crate::contract::samples::{grant, later};
-use crate::sqlite::{SqliteStore, grant as grants, revocation, used_token};
+use crate::sqlite::{SqliteStore, client, grant as grants, revocation, used_token};
 use crate::store::{GrantSelector, Use, UsedOnce};
 
 /// Opens the file beside its store, which makes the schema.
@@ -75,6 +75,13 @@ fn each_selector_uses_its_index_and_sorts_nothing() {
             assert_eq!(plan(&connection, &sql), [expected], "{sql}");
         }
     }
+}
+
+#[test]
+fn the_few_clients_that_protect_something_have_an_index() {
+    let folder = Folder::new();
+    let plan = plan(&schema(&folder), client::PROTECTING);
+    assert_eq!(plan, ["SCAN client USING INDEX client_that_protects"]);
 }
 
 #[test]
