@@ -7,9 +7,12 @@
 //! asks for them. Time is linear in the input, with one sort for objects of many members; memory is
 //! a small multiple of it.
 
+mod scan;
+
 use std::borrow::Cow;
 
 use crate::Error;
+use scan::{is_plain, plain_length, quote};
 
 /// Containers may be nested this deep; real tokens use three or four levels.
 const MAX_DEPTH: usize = 16;
@@ -411,57 +414,6 @@ fn is_finite(number: &str) -> bool {
 
 fn expect(found: u8, wanted: u8) -> Option<()> {
     if found == wanted { Some(()) } else { None }
-}
-
-/// Whether JSON is printable ASCII without escapes, as nearly all is: then a string ends at the next
-/// quote, and no text can hold a control character, a quote or a backslash. One look at the whole,
-/// many bytes at a time, instead of one at each text.
-fn is_plain(json: &[u8]) -> bool {
-    json.iter().fold(true, |plain, byte| plain & (0x20..0x7f).contains(byte) & (*byte != b'\\'))
-}
-
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-const HIGH_BITS: u64 = ONES << 7;
-const QUOTES: u64 = ONES * b'"' as u64;
-const BACKSLASHES: u64 = ONES * b'\\' as u64;
-
-/// Marks the high bit of each byte below `limit`; beyond the first mark there may be false ones.
-const fn below(word: u64, limit: u64) -> u64 {
-    word.wrapping_sub(ONES * limit) & !word & HIGH_BITS
-}
-
-/// How many bytes stand before the first quote of plain text; `None` when there is none.
-#[inline]
-fn quote(bytes: &[u8]) -> Option<usize> {
-    let mut start = 0;
-    while let Some(chunk) = bytes[start..].first_chunk::<8>() {
-        let marks = below(u64::from_le_bytes(*chunk) ^ QUOTES, 1);
-        if marks != 0 {
-            return Some(start + marks.trailing_zeros() as usize / 8);
-        }
-        start += 8;
-    }
-    let length = bytes[start..].iter().position(|&byte| byte == b'"')?;
-    Some(start + length)
-}
-
-/// How many bytes stand before the first quote or backslash; `None` when there is none, or when a
-/// raw control character comes first. Looks at eight bytes at a time.
-#[inline]
-fn plain_length(bytes: &[u8]) -> Option<usize> {
-    let mut start = 0;
-    while let Some(chunk) = bytes[start..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let marks = below(word ^ QUOTES, 1) | below(word ^ BACKSLASHES, 1) | below(word, 0x20);
-        if marks != 0 {
-            let length = start + marks.trailing_zeros() as usize / 8;
-            return (bytes[length] >= 0x20).then_some(length);
-        }
-        start += 8;
-    }
-    let rest = &bytes[start..];
-    let length = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)?;
-    (rest[length] >= 0x20).then_some(start + length)
 }
 
 /// Remembers names by a few of their bits: enough to know most new ones for new.

@@ -266,6 +266,11 @@ impl App {
         Ok(formats.choose(client, audience))
     }
 
+    /// Gives back the memory of tokens that would not be accepted any more.
+    pub(crate) fn prune_verified_tokens(&self, now: Timestamp) {
+        self.verified_tokens.prune(self.keys.load().keyring.verification(), now);
+    }
+
     /// Reads an id token that this server issued, even if it has expired.
     pub(crate) fn read_id_token_hint(&self, token: &str, now: Timestamp) -> Option<IdTokenHint> {
         let keys = self.keys.load();

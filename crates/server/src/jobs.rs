@@ -89,7 +89,10 @@ pub(crate) async fn apply_revocations(app: &App, applied: Option<u64>) -> Result
 async fn reload_keys(app: &App, master: &MasterKey) -> Result<(), StoreError> {
     let stored = app.store().signing_keys().await?;
     match Keyring::open(&stored, master) {
-        Ok(keyring) => app.keys.store(Arc::new(ServingKeys::new(keyring))),
+        Ok(keyring) => {
+            app.keys.store(Arc::new(ServingKeys::new(keyring)));
+            app.prune_verified_tokens(process::now());
+        }
         Err(error) => tracing::error!(%error, "the changed signing keys can't be read"),
     }
     Ok(())
@@ -128,6 +131,7 @@ pub(crate) async fn sweep(app: Arc<App>) {
         tick.tick().await;
         let now = process::now();
         app.denied.prune(now);
+        app.prune_verified_tokens(now);
         match app.store().sweep(app.lifetimes.clone(), now).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "dead rows were forgotten"),

@@ -23,7 +23,7 @@
 //! | `builder`, `verifier` | [`VerifierBuilder`], [`Verifier`]: the check itself |
 //! | `jwks_cache` | the issuer's keys; which answer may replace them |
 //! | `deny_set`, `replay`, `id_key` | [`DenySet`], [`ReplayGuard`], and the keys of both |
-//! | `token_cache` | [`TokenCache`]: tokens that need no cryptography any more |
+//! | `token_cache`, `remembered` | [`TokenCache`]: tokens that need no cryptography any more |
 //! | `revocation`, `sse` | what the feed says, and how it is read |
 //! | `staleness` | [`WhenStale`], and how old the revocations are |
 //! | `bearer`, `challenge`, `caller` | [`bearer_token`] in, [`Refusal`] or [`Caller`] out |
@@ -51,6 +51,7 @@ mod layer;
 mod metrics;
 mod protected_resource;
 mod refresh;
+mod remembered;
 mod replay;
 mod revocation;
 mod secure_url;

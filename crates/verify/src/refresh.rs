@@ -9,6 +9,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     backoff::Backoff,
+    clock,
     discovery::{self, Endpoints, MetadataError},
     fetch::{FetchError, Fetcher},
     jwks_cache::{self, Answer, Unusable},
@@ -153,6 +154,9 @@ impl KeyRefresher {
                 self.entity_tag = entity_tag;
                 self.shared.keys.replace(keys);
             }
+        }
+        if let Some(keys) = &*self.shared.keys.keys() {
+            self.shared.verified_tokens.prune(keys, clock::now());
         }
         Ok(jwks_cache::lifetime(&reply.headers, &self.shared.timing))
     }

@@ -100,6 +100,17 @@ async fn a_remembered_token_is_refused_when_its_key_leaves_the_set() {
 }
 
 #[tokio::test]
+async fn tokens_of_a_key_that_left_are_forgotten_although_nobody_brings_them_again() {
+    let issuer = Issuer::start().await;
+    issuer.script().jwks_headers.push(("cache-control", "no-store"));
+    let verifier = keys_only(&issuer).await;
+    assert!(verifier.verify_now(&issuer.token("t", "g"), clock::now()).is_ok());
+    assert_eq!(verifier.metrics().cached_tokens, 1);
+    issuer.script().keys = vec![new_key()];
+    eventually("it is forgotten", || verifier.metrics().cached_tokens == 0).await;
+}
+
+#[tokio::test]
 async fn the_memory_for_tokens_is_bounded_and_may_be_none() {
     let issuer = Issuer::start().await;
     let tokens: Vec<_> = (0..400).map(|id| issuer.token(&format!("t{id}"), "g")).collect();
