@@ -1,6 +1,7 @@
 //! Revocation events: they end tokens before their time, and live until the last token that
 //! they can hit has expired.
 
+use countersign_jose::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What an event ends.
@@ -36,6 +37,20 @@ impl RevokedKind {
             .into_iter()
             .find(|kind| kind.as_str() == name)
     }
+}
+
+/// How long a commit may take, in seconds, without a token of a revoked client slipping through.
+const COMMIT_MARGIN_S: u64 = 1;
+
+/// Up to which second of issue, whole and included, a revocation of a client ends its tokens. `now`
+/// is when the decision is made.
+///
+/// `iat` has whole seconds, so a token that was issued after the revocation, but within the same
+/// second, is refused as well: the other way round one that was issued before it would pass. And
+/// what is issued while the disk still works on the commit comes before it too.
+#[must_use]
+pub const fn client_issued_until(now: Timestamp) -> u64 {
+    now.as_secs() + COMMIT_MARGIN_S
 }
 
 /// One event, at its place in the total order. This is also its form on the wire.

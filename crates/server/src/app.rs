@@ -16,7 +16,7 @@ use countersign_protocol::token::Issuing;
 use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::{self, params::Params};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
-use countersign_store::{Moment, Position, Store, StoreError};
+use countersign_store::{Ended, EndedClient, Moment, Position, Store, StoreError};
 use countersign_verify::{DenySet, Revoked, TokenCache, Verifier};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
@@ -38,6 +38,8 @@ pub(crate) const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
 const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Clients that are kept in memory.
 const CLIENTS_KEPT: usize = 10_000;
+/// How long a token request of a client that was revoked just now waits for the next second.
+const REVOKED_CLIENT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a request waits for a signing key that is still being made.
 const KEY_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -278,13 +280,49 @@ impl App {
         Some(verified.ok()?.into_inner())
     }
 
-    /// Makes this server itself refuse the tokens of grants that it has just ended, without
-    /// waiting for the news to come back from the store.
-    pub(crate) fn deny_grants(&self, ended: &[GrantId], moment: Moment) {
-        for grant in ended {
-            self.denied.insert(Revoked::Grant(&grant.to_string()), moment.revocation_horizon);
+    /// Makes this server itself refuse the tokens that it has just ended, without waiting for the
+    /// news to come back from the store.
+    pub(crate) fn deny(&self, ended: &Ended) {
+        if let Some(EndedClient { client_id, issued_until }) = &ended.client {
+            let revoked = Revoked::Client { client_id, issued_until: *issued_until };
+            self.denied.insert(revoked, ended.expires_at);
+            self.metrics.revocations.inc();
+            return;
         }
-        self.metrics.revocations.inc_by(ended.len() as u64);
+        for grant in &ended.grants {
+            self.denied.insert(Revoked::Grant(&grant.to_string()), ended.expires_at);
+        }
+        self.metrics.revocations.inc_by(ended.grants.len() as u64);
+    }
+
+    /// The same for one grant that a rule has ended. The news from the store may make it last
+    /// longer.
+    pub(crate) fn deny_grant(&self, ended: GrantId) {
+        let until = self.lifetimes.revocation_horizon(process::now());
+        self.denied.insert(Revoked::Grant(&ended.to_string()), until);
+        self.metrics.revocations.inc();
+    }
+
+    /// Waits until a token that is issued now outlives a revocation of its client: `iat` has whole
+    /// seconds, so what is issued in the same one would be refused everywhere.
+    pub(crate) async fn outlive_revocation(&self, client_id: &str) -> Result<(), OAuthError> {
+        let deadline = tokio::time::Instant::now() + REVOKED_CLIENT_PATIENCE;
+        loop {
+            let now = process::now();
+            let would_be = AccessToken {
+                client_id: client_id.to_owned(),
+                issued_at: now.as_secs(),
+                ..AccessToken::default()
+            };
+            if !self.denied.is_revoked((&would_be).into(), now) {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > deadline {
+                let why = "the client's tokens are revoked up to a later time; try again";
+                return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, why));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }
 

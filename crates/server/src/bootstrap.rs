@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use countersign_jose::Algorithm;
 use countersign_protocol::account::{Account, canonical_username};
+use countersign_protocol::client::Client;
 use countersign_protocol::grant_token::GrantTokenKeys;
 use countersign_protocol::keyring::{self, KeyState, Keyring, KeyringError};
 use countersign_protocol::opaque_token::OpaqueTokenKeys;
@@ -120,8 +121,9 @@ pub(crate) async fn assemble(
     let keyring = signing_keys(&**store, master).await?;
     let lifetimes = config.lifetimes();
     let moment = Moment::new(process::now(), &lifetimes);
+    store.note_access_token(lifetimes.access_token, moment.now).await?;
     for client in &config.clients {
-        store.put_client(client.clone(), moment).await?;
+        declare_client(&**store, client.clone(), moment).await?;
     }
     let mut metrics = Metrics::new();
     let counted = Arc::clone(store);
@@ -181,6 +183,19 @@ async fn signing_keys(store: &dyn Store, master: &MasterKey) -> Result<Keyring, 
     Ok(Keyring::open(&store.signing_keys().await?, master)?)
 }
 
+/// Adds a declared client or brings it up to date. One that was disabled by command stays so until
+/// it is enabled by command: a restart must not let it in again.
+async fn declare_client(
+    store: &dyn Store,
+    declared: Client,
+    moment: Moment,
+) -> Result<(), StoreError> {
+    let known = store.client(&declared.client_id).await?;
+    let disabled = declared.disabled || known.is_some_and(|known| known.disabled);
+    store.put_client(Client { disabled, ..declared }, moment).await?;
+    Ok(())
+}
+
 /// Brings the declared users up to date, beside the first answers, since passwords take their
 /// time. Nobody can sign in before it is done.
 pub(crate) async fn declare_users(app: Arc<App>, users: Vec<DeclaredUser>) {
@@ -219,7 +234,8 @@ async fn declare_user(
         subject: subject.unwrap_or_else(|| random::identifier(&SystemRandom)),
         username,
         password_hash,
-        disabled: user.disabled,
+        // An account that was closed by command stays closed until it is opened by command.
+        disabled: user.disabled || known.as_ref().is_some_and(|known| known.disabled),
         claims: user.claims.clone(),
     };
     if known.as_ref() != Some(&account) {

@@ -183,7 +183,7 @@ mod tests {
         }
         begun.join_all().await;
         let ended = end(GrantSelector::Subject("alice".into())).await.unwrap();
-        assert_eq!(ended.len(), grants.len());
+        assert_eq!(ended.grants.len(), grants.len());
         for grant in &grants {
             assert!(denied(grant).await, "{} is followed", grant.id);
         }

@@ -57,6 +57,8 @@ const RULES: &[Rule] = rules! {
         what_outlives_a_session_stays
         a_grant_is_ended_and_published_once
         of_many_at_once_one_ends_a_grant
+        a_client_is_ended_and_published_as_one
+        a_shorter_lifetime_forgets_no_revocation
         an_ended_grant_never_comes_back
         everything_of_a_person_ends_in_one_step
     }

@@ -20,7 +20,7 @@ pub mod uncommitted;
 
 pub use error::StoreError;
 pub use store::{
-    Answer, AuditEntry, CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, NewGrant,
+    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, NewGrant,
     Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store, Use, UsedOnce,
 };
 pub use uncommitted::Uncommitted;

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use countersign_protocol::Timestamp;
@@ -34,20 +35,33 @@ pub struct Position {
     pub catalogue: u64,
 }
 
-/// When a step happens, and how long the revocations that it causes have to live.
+/// When a step happens.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// Now.
     pub now: Timestamp,
-    /// When the last token that is alive now has expired everywhere.
-    pub revocation_horizon: Timestamp,
+    /// The lifetime of the access tokens that the caller issues; none if it issues none.
+    pub access_token: Option<Duration>,
+    taken: Instant,
 }
 
 impl Moment {
-    /// The moment `now` under these lifetimes.
+    /// The moment `now` for a server that issues tokens with these lifetimes.
     #[must_use]
     pub fn new(now: Timestamp, lifetimes: &Lifetimes) -> Self {
-        Self { now, revocation_horizon: lifetimes.revocation_horizon(now) }
+        Self { access_token: Some(lifetimes.access_token), ..Self::at(now) }
+    }
+
+    /// The moment `now` for a process that issues no tokens.
+    #[must_use]
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, access_token: None, taken: Instant::now() }
+    }
+
+    /// The time when this is called: a step may have waited for its turn.
+    #[must_use]
+    pub fn present(&self) -> Timestamp {
+        self.now.plus(self.taken.elapsed())
     }
 }
 
@@ -146,14 +160,35 @@ pub enum GrantSelector {
     One(GrantId),
     /// The grants of a person.
     Subject(String),
-    /// The grants of a client.
+    /// The grants of a client, and all its tokens.
     Client(String),
     /// The grants of a sign-in session, without those that outlive it (`offline_access`).
     Session(String),
 }
 
-/// The grants that a step ended.
-pub type EndedGrants = Vec<GrantId>;
+/// What a step has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The grants.
+    pub grants: Vec<GrantId>,
+    /// The client, if the step was about one: then it was published as a whole, instead of each of
+    /// its grants.
+    pub client: Option<EndedClient>,
+    /// When what was published can be forgotten.
+    pub expires_at: Timestamp,
+    /// The newest place in the order of revocations. Who has come to it refuses everything that
+    /// this step ended, and what had ended before.
+    pub seq: u64,
+}
+
+/// A client whose tokens have ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedClient {
+    /// Its id.
+    pub client_id: String,
+    /// Up to which second of issue, in seconds since the epoch.
+    pub issued_until: u64,
+}
 
 /// A secret as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,8 +272,9 @@ pub trait Store: Send + Sync + 'static {
     fn clients(&self) -> Answer<'_, Vec<Client>>;
     /// The clients that protect some resource.
     fn protecting_clients(&self) -> Answer<'_, Vec<Client>>;
-    /// Adds a client or brings it up to date. Disabling one ends its grants.
-    fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, EndedGrants>;
+    /// Adds a client or brings it up to date. Disabling one ends its grants and every token that
+    /// it has, as [`GrantSelector::Client`] does.
+    fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, Ended>;
 
     /// An account by its subject.
     fn account<'a>(&'a self, subject: &'a str) -> Answer<'a, Option<Account>>;
@@ -248,7 +284,7 @@ pub trait Store: Send + Sync + 'static {
     fn accounts(&self) -> Answer<'_, Vec<Account>>;
     /// Adds an account or brings it up to date. A changed password or disabling it ends its
     /// grants and sessions.
-    fn put_account(&self, account: Account, moment: Moment) -> Answer<'_, EndedGrants>;
+    fn put_account(&self, account: Account, moment: Moment) -> Answer<'_, Ended>;
 
     /// A grant by its id.
     fn grant(&self, id: GrantId) -> Answer<'_, Option<Grant>>;
@@ -274,19 +310,25 @@ pub trait Store: Send + Sync + 'static {
     ) -> Answer<'_, Uncommitted<RotationOutcome>>;
 
     /// Ends grants before their time and publishes it. Grants that have ended are not ended
-    /// again. When it is the person who takes a grant back, the remembered consent for its client
+    /// again. [`GrantSelector::Client`] also ends the tokens that belong to no grant, those of the
+    /// client credentials, and is published as one event, whatever the number of grants. When it is the person who takes a grant back, the remembered consent for its client
     /// goes with it.
     fn end_grants(
         &self,
         selector: GrantSelector,
         reason: EndReason,
         moment: Moment,
-    ) -> Answer<'_, EndedGrants>;
+    ) -> Answer<'_, Ended>;
     /// Revokes one access token until `expires_at`. Answers its place in the order.
     fn revoke_token(&self, token_id: String, expires_at: Timestamp) -> Answer<'_, u64>;
     /// The revocations after a place, in order, at most `limit`. `None` when some of them have
     /// been forgotten, or the place is ahead of the store.
     fn revocations_after(&self, seq: u64, limit: usize) -> Answer<'_, Option<Vec<Revocation>>>;
+    /// Notes that access tokens are issued with this lifetime, so that no revocation is forgotten
+    /// before the last of them has expired, whatever they are given later.
+    fn note_access_token(&self, lifetime: Duration, now: Timestamp) -> Answer<'_, ()>;
+    /// The longest lifetime of the access tokens that may be alive; `None` if none was noted.
+    fn longest_access_token(&self, now: Timestamp) -> Answer<'_, Option<Duration>>;
     /// All revocations that can still hit a token.
     fn snapshot(&self, now: Timestamp) -> Answer<'_, Snapshot>;
 
@@ -304,14 +346,14 @@ pub trait Store: Send + Sync + 'static {
     /// Ends a session.
     fn end_session(&self, secret_hash: [u8; 32]) -> Answer<'_, ()>;
     /// Ends a session and, in the same step, the grants that do not outlive it.
-    fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, EndedGrants>;
+    fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, Ended>;
     /// Ends every session and every grant of a person.
     fn end_everything_of<'a>(
         &'a self,
         subject: &'a str,
         reason: EndReason,
         moment: Moment,
-    ) -> Answer<'a, EndedGrants>;
+    ) -> Answer<'a, Ended>;
 
     /// Notes the use of a token that may be used once. Of any number at once, over all processes
     /// that use the store, one is the first.

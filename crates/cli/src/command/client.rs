@@ -76,7 +76,7 @@ fn on_client(
 }
 
 async fn change(session: &Session, client: Client, named: &Named) -> Result<ExitCode, Failure> {
-    let ended = session.store().put_client(client, session.moment()).await?.len();
+    let ended = session.store().put_client(client, session.moment()).await?.grants.len();
     if named.store.json {
         output::print_json(&json!({ "ok": true, "ended_grants": ended }))?;
     } else {

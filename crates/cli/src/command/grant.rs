@@ -70,7 +70,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
                 grant.ok_or_else(|| format!("there is no grant {id}"))?;
                 let (reason, moment) = (EndReason::OperatorRevoked, session.moment());
                 let selector = GrantSelector::One(id);
-                let ended = session.store().end_grants(selector, reason, moment).await?.len();
+                let ended =
+                    session.store().end_grants(selector, reason, moment).await?.grants.len();
                 if store.json {
                     output::print_json(&json!({ "ok": true, "ended_grants": ended }))?;
                 } else if ended == 0 {

@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use countersign_protocol::lifetimes::Lifetimes;
 use countersign_server::config::Config;
 use countersign_server::{Opened, open, process};
 use countersign_store::{Moment, Store};
@@ -25,10 +23,9 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
-/// An opened store and the lifetimes that its server goes by.
+/// An opened store.
 pub(crate) struct Session {
     opened: Opened,
-    lifetimes: Lifetimes,
 }
 
 impl Session {
@@ -36,9 +33,9 @@ impl Session {
         &*self.opened.store
     }
 
-    /// The present moment for a step of the store.
+    /// The present moment for a step of the store, which knows what its servers' tokens live for.
     pub(crate) fn moment(&self) -> Moment {
-        Moment::new(process::now(), &self.lifetimes)
+        Moment::at(process::now())
     }
 }
 
@@ -47,13 +44,12 @@ pub(crate) fn with(
     arguments: &Arguments,
     command: impl AsyncFnOnce(Session) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
-    let (data_dir, lifetimes, master_key) = match &arguments.config {
+    let (data_dir, master_key) = match &arguments.config {
         Some(path) => {
             let (config, _) = Config::load(path, std::env::vars())?;
-            let lifetimes = config.lifetimes();
-            (config.data_dir, lifetimes, config.secrets.master_key)
+            (config.data_dir, config.secrets.master_key)
         }
-        None => (arguments.data_dir.clone(), unknown_lifetimes(), None),
+        None => (arguments.data_dir.clone(), None),
     };
     // A command must not make a new store where there is none.
     if !data_dir.join("countersign.db").exists() {
@@ -65,13 +61,7 @@ pub(crate) fn with(
     }
     let opened = open(&data_dir, master_key.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(command(Session { opened, lifetimes }))
-}
-
-/// Without the server's configuration the longest access tokens that one can have are assumed:
-/// a revocation that is kept too long costs a little memory, one forgotten too early is lost.
-fn unknown_lifetimes() -> Lifetimes {
-    Lifetimes { access_token: Duration::from_secs(86_400), ..Lifetimes::default() }
+    runtime.block_on(command(Session { opened }))
 }
 
 /// Asks before something that can't be taken back, unless `--yes` was given.

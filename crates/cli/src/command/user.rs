@@ -81,7 +81,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             on_account(&named, async |session, account| {
                 let (reason, moment) = (EndReason::OperatorRevoked, session.moment());
                 let ended = session.store().end_everything_of(&account.subject, reason, moment);
-                told_ended(ended.await?.len(), named.store.json)
+                told_ended(ended.await?.grants.len(), named.store.json)
             })
         }
     }
@@ -117,7 +117,7 @@ async fn add(named: &Named, session: Session) -> Result<ExitCode, Failure> {
 
 async fn change(session: &Session, account: Account, named: &Named) -> Result<ExitCode, Failure> {
     let ended = session.store().put_account(account, session.moment()).await?;
-    told_ended(ended.len(), named.store.json)
+    told_ended(ended.grants.len(), named.store.json)
 }
 
 fn told_ended(ended: usize, json: bool) -> Result<ExitCode, Failure> {

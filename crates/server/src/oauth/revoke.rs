@@ -34,7 +34,7 @@ pub(crate) async fn post(
         let moment = app.moment();
         let selector = GrantSelector::One(id);
         let ended = app.store().end_grants(selector, EndReason::ClientRevoked, moment).await?;
-        app.deny_grants(&ended, moment);
+        app.deny(&ended);
     } else {
         revoke_access_token(app, &client, presented).await?;
     }

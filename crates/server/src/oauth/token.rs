@@ -28,6 +28,7 @@ pub(crate) async fn post(
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
     let client = app.authenticate(&headers, &params).await?;
+    app.outlive_revocation(&client.client_id).await?;
     let TokenRequest { grant, scope, resources } = TokenRequest::parse(&params)?;
     let asked = Asked { scope, resources, sender: Sender::Bearer };
     let answer = match grant {

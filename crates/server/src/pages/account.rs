@@ -62,7 +62,7 @@ pub(crate) async fn revoke_grant(
             let moment = app.moment();
             let selector = GrantSelector::One(id);
             let ended = app.store().end_grants(selector, EndReason::UserRevoked, moment).await?;
-            app.deny_grants(&ended, moment);
+            app.deny(&ended);
         }
         Ok::<_, StoreError>(())
     };
@@ -98,7 +98,7 @@ pub(crate) async fn sign_out_everywhere(
 pub(crate) async fn end_everything(app: &App, subject: &str) -> Result<(), StoreError> {
     let moment = app.moment();
     let ended = app.store().end_everything_of(subject, EndReason::SignedOut, moment).await?;
-    app.deny_grants(&ended, moment);
+    app.deny(&ended);
     Ok(())
 }
 

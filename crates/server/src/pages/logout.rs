@@ -110,7 +110,7 @@ async fn sign_out(
         Some(SignedIn { session, .. }) => {
             let moment = app.moment();
             let ended = app.store().sign_out(session.secret_hash, moment).await?;
-            app.deny_grants(&ended, moment);
+            app.deny(&ended);
         }
         None => {}
     }

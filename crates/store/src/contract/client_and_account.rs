@@ -5,16 +5,18 @@ use std::sync::Arc;
 use countersign_protocol::account::Account;
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::{EndReason, Grant};
+use countersign_protocol::revocation::RevokedKind;
 
 use super::samples::{
-    Checked, NOW, account, begin, client, grant, later, moment, published_grants, session, stored,
+    Checked, NOW, account, begin, client, grant, later, moment, published, published_grants,
+    session, stored,
 };
 use crate::store::Store;
 
 pub(super) async fn a_client_comes_back_as_it_was_stored(store: Arc<dyn Store>) -> Checked {
     assert_eq!(store.client("shop").await?, None);
     for name in ["shop", "bank"] {
-        assert_eq!(store.put_client(client(name), moment(NOW)).await?, []);
+        assert_eq!(store.put_client(client(name), moment(NOW)).await?.grants, []);
     }
     assert_eq!(store.client("shop").await?, Some(client("shop")));
     assert_eq!(store.clients().await?, [client("bank"), client("shop")]);
@@ -33,19 +35,26 @@ pub(super) async fn disabling_a_client_ends_its_grants(store: Arc<dyn Store>) ->
     let other = Grant { client_id: "bank".into(), ..grant(2) };
     begin(&*store, [grant(1), other.clone()]).await?;
     let disabled = Client { disabled: true, ..client("shop") };
-    assert_eq!(store.put_client(disabled.clone(), moment(NOW)).await?, [grant(1).id]);
+    assert_eq!(store.put_client(disabled.clone(), moment(NOW)).await?.grants, [grant(1).id]);
     assert_eq!(store.client("shop").await?, Some(disabled.clone()));
     assert_eq!(stored(&*store, 1).await?.ended, Some((NOW, EndReason::Disabled)));
     assert_eq!(stored(&*store, 2).await?, other);
-    assert_eq!(store.put_client(disabled, moment(later(1))).await?, []);
-    assert_eq!(published_grants(&*store).await?, [grant(1).id]);
+    assert_eq!(store.put_client(disabled, moment(later(1))).await?.grants, []);
+    // As one event, once: it is put again at each start.
+    let events = published(&*store).await?;
+    let told: Vec<_> = events.iter().map(|event| (event.kind, &*event.id)).collect();
+    assert_eq!(told, [(RevokedKind::Client, "shop")]);
+    store.put_client(client("shop"), moment(later(2))).await?;
+    let disabled = Client { disabled: true, ..client("shop") };
+    store.put_client(disabled, moment(later(3))).await?;
+    assert_eq!(published(&*store).await?.len(), 2, "and once more when it is disabled again");
     Ok(())
 }
 
 pub(super) async fn an_account_comes_back_by_both_names(store: Arc<dyn Store>) -> Checked {
     assert_eq!(store.account("alice").await?, None);
     for name in ["bob", "alice"] {
-        assert_eq!(store.put_account(account(name), moment(NOW)).await?, []);
+        assert_eq!(store.put_account(account(name), moment(NOW)).await?.grants, []);
     }
     assert_eq!(store.account("alice").await?, Some(account("alice")));
     assert_eq!(store.account_named("alice@example").await?, Some(account("alice")));
@@ -94,11 +103,11 @@ async fn only_alice_was_hit(store: &dyn Store, reason: EndReason) -> Checked {
 pub(super) async fn a_new_password_ends_grants_and_sessions(store: Arc<dyn Store>) -> Checked {
     two_people(&*store).await?;
     let changed = Account { password_hash: Some("$argon2id$second".into()), ..account("alice") };
-    assert_eq!(store.put_account(changed.clone(), moment(later(1))).await?, [grant(1).id]);
+    assert_eq!(store.put_account(changed.clone(), moment(later(1))).await?.grants, [grant(1).id]);
     only_alice_was_hit(&*store, EndReason::PasswordChanged).await?;
     // What begins afterwards is not hit: neither at once nor when the same is put again.
     begin(&*store, [grant(3)]).await?;
-    assert_eq!(store.put_account(changed, moment(later(2))).await?, []);
+    assert_eq!(store.put_account(changed, moment(later(2))).await?.grants, []);
     assert_eq!(stored(&*store, 3).await?, grant(3));
     Ok(())
 }
@@ -108,7 +117,7 @@ pub(super) async fn disabling_an_account_ends_grants_and_sessions(
 ) -> Checked {
     two_people(&*store).await?;
     let disabled = Account { disabled: true, ..account("alice") };
-    assert_eq!(store.put_account(disabled.clone(), moment(later(1))).await?, [grant(1).id]);
+    assert_eq!(store.put_account(disabled.clone(), moment(later(1))).await?.grants, [grant(1).id]);
     only_alice_was_hit(&*store, EndReason::Disabled).await?;
     assert_eq!(store.account("alice").await?, Some(disabled));
     Ok(())
@@ -119,7 +128,7 @@ pub(super) async fn other_changes_of_an_account_end_nothing(store: Arc<dyn Store
     let mut changed = account("alice");
     changed.username = "alice2@example".into();
     changed.claims.insert("name".into(), "Alice B.".into());
-    assert_eq!(store.put_account(changed.clone(), moment(later(1))).await?, []);
+    assert_eq!(store.put_account(changed.clone(), moment(later(1))).await?.grants, []);
     assert_eq!(store.account_named("alice2@example").await?, Some(changed));
     assert_eq!(store.account_named("alice@example").await?, None);
     assert_eq!(stored(&*store, 1).await?, grant(1));

@@ -5,15 +5,16 @@ use countersign_protocol::authorization_code::{self, Presented};
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::refresh_family::{self, Refusal};
-use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::revocation::{RevokedKind, client_issued_until};
 use countersign_protocol::scope::Scope;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params, params_from_iter};
 
 use super::column::{Count, Id, Json, Millis, unreadable};
-use super::{audit, revocation};
+use super::{audit, lifetime, position, revocation};
 use crate::store::{
-    CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, RotationOutcome, RotationRequest,
+    CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, RotationOutcome,
+    RotationRequest,
 };
 
 const COLUMNS: &str = "SELECT id, subject, client_id, scope, audience, auth_time, amr, session_id,
@@ -203,41 +204,75 @@ pub(super) fn rotate(
     }
 }
 
-/// Ends the selected grants that have not ended, and publishes each.
+/// Ends the selected grants that have not ended, and publishes each, or the client that they
+/// belong to.
 pub(super) fn end_selected(
     connection: &Connection,
     selector: &GrantSelector,
     reason: EndReason,
     moment: Moment,
-) -> Result<EndedGrants> {
+) -> Result<Ended> {
     let (condition, value) = condition(selector);
     let found: Vec<Grant> = connection
         .prepare_cached(&unended_statement(condition))?
         .query_map([value], read)?
         .collect::<Result<_>>()?;
     let keep_offline = matches!(selector, GrantSelector::Session(_));
-    let mut ended = EndedGrants::new();
+    let expires_at = lifetime::horizon(connection, moment)?;
+    let client = match selector {
+        GrantSelector::Client(client_id) => Some(end_client(connection, client_id, moment)?),
+        _ => None,
+    };
+    let mut grants = Vec::new();
     for grant in found {
         if keep_offline && grant.is_offline() {
             continue;
         }
-        end(connection, &grant, reason, moment)?;
-        ended.push(grant.id);
+        mark_ended(connection, &grant, reason, moment)?;
+        if client.is_none() {
+            publish(connection, &grant, expires_at)?;
+        }
+        grants.push(grant.id);
         if reason == EndReason::UserRevoked {
             forget_consent(connection, &grant)?;
         }
     }
-    Ok(ended)
+    Ok(Ended { grants, client, expires_at, seq: position::read(connection)?.revocation })
+}
+
+/// Publishes that the tokens of a client have ended.
+pub(super) fn end_client(
+    connection: &Connection,
+    client_id: &str,
+    moment: Moment,
+) -> Result<EndedClient> {
+    let issued_until = client_issued_until(moment.present());
+    let expires_at = lifetime::horizon(connection, moment)?;
+    revocation::add_client(connection, client_id, issued_until, expires_at)?;
+    Ok(EndedClient { client_id: client_id.to_owned(), issued_until })
 }
 
 fn end(connection: &Connection, grant: &Grant, reason: EndReason, moment: Moment) -> Result<()> {
+    mark_ended(connection, grant, reason, moment)?;
+    publish(connection, grant, lifetime::horizon(connection, moment)?)
+}
+
+fn mark_ended(
+    connection: &Connection,
+    grant: &Grant,
+    reason: EndReason,
+    moment: Moment,
+) -> Result<()> {
     connection
         .prepare_cached(
             "UPDATE grants SET ended_at = ?2, ended_reason = ?3, pending = NULL WHERE id = ?1",
         )?
         .execute((Id(grant.id), Millis(moment.now), reason.as_str()))?;
-    let horizon = moment.revocation_horizon;
-    revocation::add(connection, RevokedKind::Grant, &grant.id.to_string(), horizon)?;
+    Ok(())
+}
+
+fn publish(connection: &Connection, grant: &Grant, expires_at: Timestamp) -> Result<()> {
+    revocation::add(connection, RevokedKind::Grant, &grant.id.to_string(), expires_at)?;
     Ok(())
 }
 

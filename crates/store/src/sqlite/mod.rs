@@ -8,6 +8,7 @@ mod column;
 mod fault;
 mod grant;
 mod keyring;
+mod lifetime;
 mod migrations;
 mod open;
 mod position;

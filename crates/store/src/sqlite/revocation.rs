@@ -1,5 +1,7 @@
 //! Revocations in their total order: SQLite has one writer at a time, so numbers are given in
-//! the order of commits and a reader never sees a hole.
+//! the order of commits and a reader never sees a hole. None is left out either: where SQLite keeps
+//! the last number (`sqlite_sequence`) is part of the transaction, so a step that is undone gives
+//! its numbers back, and sweeping takes from the front only.
 
 use countersign_protocol::Timestamp;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
@@ -9,16 +11,39 @@ use super::column::{Count, unreadable};
 use super::position;
 use crate::store::Snapshot;
 
-/// Adds an event within the caller's transaction and answers its place.
+/// Adds an event within the caller's transaction and answers its place. For a client there is
+/// [`add_client`].
 pub(super) fn add(
     connection: &Connection,
     kind: RevokedKind,
     id: &str,
     expires_at: Timestamp,
 ) -> Result<u64> {
+    insert(connection, kind, id, None, expires_at)
+}
+
+/// Adds the event that ends a client's tokens that were issued up to a second.
+pub(super) fn add_client(
+    connection: &Connection,
+    client_id: &str,
+    issued_until: u64,
+    expires_at: Timestamp,
+) -> Result<u64> {
+    insert(connection, RevokedKind::Client, client_id, Some(issued_until), expires_at)
+}
+
+fn insert(
+    connection: &Connection,
+    kind: RevokedKind,
+    id: &str,
+    issued_until: Option<u64>,
+    expires_at: Timestamp,
+) -> Result<u64> {
     connection
-        .prepare_cached("INSERT INTO revocation (kind, id, expires_at) VALUES (?1, ?2, ?3)")?
-        .execute((kind.as_str(), id, Count(expires_at.as_secs())))?;
+        .prepare_cached(
+            "INSERT INTO revocation (kind, id, issued_until, expires_at) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute((kind.as_str(), id, issued_until.map(Count), Count(expires_at.as_secs())))?;
     Ok(connection.last_insert_rowid().unsigned_abs())
 }
 

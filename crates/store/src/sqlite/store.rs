@@ -1,5 +1,7 @@
 //! [`Store`] for SQLite: each method names the step and where it runs.
 
+use std::time::Duration;
+
 use countersign_protocol::Timestamp;
 use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
@@ -12,9 +14,12 @@ use countersign_protocol::session::Session;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{SqliteStore, account, audit, client, grant, keyring, revocation, session, used_token};
+use super::{
+    SqliteStore, account, audit, client, grant, keyring, lifetime, position, revocation, session,
+    used_token,
+};
 use crate::store::{
-    Answer, AuditEntry, CodeOutcome, Consent, EndedGrants, GrantSelector, Moment, NewGrant,
+    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, NewGrant,
     Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store, Use, UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
@@ -32,6 +37,29 @@ impl SqliteStore {
         step: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Answer<'_, T> {
         Box::pin(self.writer.commit(step))
+    }
+
+    /// Commits a step that ends something. A client is ended up to a second of issue, and has to be
+    /// so up to the commit: if the disk took longer than that, once more.
+    fn end(
+        &self,
+        moment: Moment,
+        step: impl FnOnce(&Connection) -> rusqlite::Result<Ended> + Send + 'static,
+    ) -> Answer<'_, Ended> {
+        Box::pin(async move {
+            let mut ended = self.writer.commit(step).await?;
+            while let Some(EndedClient { client_id, issued_until }) = ended.client.clone()
+                && issued_until < moment.present().as_secs()
+            {
+                let again = self.writer.commit(move |connection| {
+                    let client = grant::end_client(connection, &client_id, moment)?;
+                    Ok((client, position::read(connection)?.revocation))
+                });
+                let (client, seq) = again.await?;
+                ended = Ended { client: Some(client), seq, ..ended };
+            }
+            Ok(ended)
+        })
     }
 }
 
@@ -52,11 +80,13 @@ impl Store for SqliteStore {
         self.read(client::protecting)
     }
 
-    fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, EndedGrants> {
-        self.commit(move |connection| {
+    fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, Ended> {
+        self.end(moment, move |connection| {
+            let before = client::find(connection, &client.client_id)?;
             client::put(connection, &client)?;
-            if !client.disabled {
-                return Ok(EndedGrants::new());
+            // Put again at each start, it is not to be published each time.
+            if !client.disabled || before.is_some_and(|before| before.disabled) {
+                return nothing_ended(connection, moment);
             }
             let selector = GrantSelector::Client(client.client_id);
             grant::end_selected(connection, &selector, EndReason::Disabled, moment)
@@ -75,7 +105,7 @@ impl Store for SqliteStore {
         self.read(account::all)
     }
 
-    fn put_account(&self, new: Account, moment: Moment) -> Answer<'_, EndedGrants> {
+    fn put_account(&self, new: Account, moment: Moment) -> Answer<'_, Ended> {
         self.commit(move |connection| {
             let before = account::find(connection, &new.subject)?;
             account::put(connection, &new)?;
@@ -84,7 +114,7 @@ impl Store for SqliteStore {
             } else if before.is_some_and(|before| before.password_hash != new.password_hash) {
                 EndReason::PasswordChanged
             } else {
-                return Ok(EndedGrants::new());
+                return nothing_ended(connection, moment);
             };
             end_everything(connection, new.subject, reason, moment)
         })
@@ -137,8 +167,10 @@ impl Store for SqliteStore {
         selector: GrantSelector,
         reason: EndReason,
         moment: Moment,
-    ) -> Answer<'_, EndedGrants> {
-        self.commit(move |connection| grant::end_selected(connection, &selector, reason, moment))
+    ) -> Answer<'_, Ended> {
+        self.end(moment, move |connection| {
+            grant::end_selected(connection, &selector, reason, moment)
+        })
     }
 
     fn revoke_token(&self, token_id: String, expires_at: Timestamp) -> Answer<'_, u64> {
@@ -149,6 +181,14 @@ impl Store for SqliteStore {
 
     fn revocations_after(&self, seq: u64, limit: usize) -> Answer<'_, Option<Vec<Revocation>>> {
         self.read(move |connection| revocation::after(connection, seq, limit))
+    }
+
+    fn note_access_token(&self, lifetime: Duration, now: Timestamp) -> Answer<'_, ()> {
+        self.commit(move |connection| lifetime::note(connection, lifetime, now))
+    }
+
+    fn longest_access_token(&self, now: Timestamp) -> Answer<'_, Option<Duration>> {
+        self.read(move |connection| lifetime::longest(connection, now))
     }
 
     fn snapshot(&self, now: Timestamp) -> Answer<'_, Snapshot> {
@@ -179,10 +219,10 @@ impl Store for SqliteStore {
         self.commit(move |connection| session::end(connection, &secret_hash))
     }
 
-    fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, EndedGrants> {
+    fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, Ended> {
         self.commit(move |connection| {
             let Some(session) = session::find(connection, &secret_hash)? else {
-                return Ok(EndedGrants::new());
+                return nothing_ended(connection, moment);
             };
             session::end(connection, &secret_hash)?;
             let selector = GrantSelector::Session(session.id);
@@ -195,7 +235,7 @@ impl Store for SqliteStore {
         subject: &'a str,
         reason: EndReason,
         moment: Moment,
-    ) -> Answer<'a, EndedGrants> {
+    ) -> Answer<'a, Ended> {
         let subject = subject.to_owned();
         self.commit(move |connection| end_everything(connection, subject, reason, moment))
     }
@@ -235,12 +275,17 @@ impl Store for SqliteStore {
     }
 }
 
+fn nothing_ended(connection: &Connection, moment: Moment) -> rusqlite::Result<Ended> {
+    let seq = position::read(connection)?.revocation;
+    Ok(Ended { grants: Vec::new(), client: None, expires_at: moment.now, seq })
+}
+
 fn end_everything(
     connection: &Connection,
     subject: String,
     reason: EndReason,
     moment: Moment,
-) -> rusqlite::Result<EndedGrants> {
+) -> rusqlite::Result<Ended> {
     session::end_all_of(connection, &subject)?;
     grant::end_selected(connection, &GrantSelector::Subject(subject), reason, moment)
 }

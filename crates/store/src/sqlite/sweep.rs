@@ -6,8 +6,9 @@ use countersign_protocol::lifetimes::Lifetimes;
 use rusqlite::{Connection, Result};
 
 use super::column::Millis;
-use super::{SqliteStore, audit, revocation, used_token};
+use super::{SqliteStore, audit, lifetime, revocation, used_token};
 use crate::error::StoreError;
+use crate::store::Moment;
 
 /// Rows that are looked at in one step.
 const SLICE: u32 = 1_000;
@@ -36,8 +37,12 @@ impl SqliteStore {
         lifetimes: &Lifetimes,
         now: Timestamp,
     ) -> std::result::Result<usize, StoreError> {
+        let lifetime = lifetimes.access_token;
+        self.commit(move |connection| lifetime::note(connection, lifetime, now)).await?;
         // A grant stays as long as its last access token may live.
-        let horizon = now.minus(lifetimes.revocation_horizon(now).since(now));
+        let moment = Moment::new(now, lifetimes);
+        let horizon = self.read(move |connection| lifetime::horizon(connection, moment)).await?;
+        let horizon = now.minus(horizon.since(now));
         let begun = now.minus(lifetimes.session_absolute);
         let seen = now.minus(lifetimes.session_idle);
         let mut deleted = self.forget_mortals(&GRANTS, [horizon, horizon]).await?;

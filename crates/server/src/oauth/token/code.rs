@@ -32,7 +32,7 @@ pub(super) async fn redeem(
             // A replay has ended the grant; for any other refusal this is an id without tokens.
             let ended = app.store().grant(id).await?.is_some_and(|grant| grant.ended.is_some());
             if ended {
-                app.deny_grants(&[id], app.moment());
+                app.deny_grant(id);
             }
             Err(error.into())
         }

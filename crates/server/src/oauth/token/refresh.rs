@@ -6,7 +6,7 @@ use countersign_protocol::grant_token::Kind;
 use countersign_protocol::refresh_family::{Presented, Refusal, Settings};
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError};
-use countersign_store::{Moment, RotationOutcome, RotationRequest};
+use countersign_store::{RotationOutcome, RotationRequest};
 
 use super::issue::{self, Asked};
 use crate::app::App;
@@ -44,7 +44,7 @@ pub(super) async fn rotate(
         RotationOutcome::Reused(grant) => {
             let grant = grant.clone();
             decided.committed().await?;
-            return Err(reused(app, &grant, moment).into());
+            return Err(reused(app, &grant).into());
         }
         RotationOutcome::Refused(refusal) => {
             let refusal = *refusal;
@@ -62,8 +62,8 @@ pub(super) async fn rotate(
     Ok(answer)
 }
 
-fn reused(app: &App, grant: &Grant, moment: Moment) -> OAuthError {
-    app.deny_grants(&[grant.id], moment);
+fn reused(app: &App, grant: &Grant) -> OAuthError {
+    app.deny_grant(grant.id);
     app.metrics.refreshed("reused");
     tracing::warn!(
         event = "refresh_reuse",

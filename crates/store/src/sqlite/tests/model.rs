@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_protocol::Timestamp;
-use countersign_protocol::grant::{EndReason, Grant, GrantId};
+use countersign_protocol::grant::{EndReason, Grant};
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::refresh_family::Refusal;
 use proptest::prelude::*;
@@ -188,8 +188,14 @@ impl Model {
         let live = self.rows.iter().filter(|(_, row)| row.ended.is_none());
         let numbers: Vec<u8> =
             live.filter(|(number, row)| picked(number, row)).map(|(number, _)| *number).collect();
+        let before = self.published.len();
         for number in &numbers {
             self.end(*number, EndReason::UserRevoked, now);
+        }
+        // A client is published as one.
+        if let Pick::Client(like) = pick {
+            self.published.truncate(before);
+            self.published.push(sample(like, false).client_id);
         }
         format!("ended {:?}", numbers.iter().map(|number| grant(*number).id).collect::<Vec<_>>())
     }
@@ -255,9 +261,8 @@ async fn ask(store: &SqliteStore, asked: Asked, now: Timestamp) -> Result<String
             }
         }
         Asked::End(selector) => {
-            let ended: Vec<GrantId> =
-                store.end_grants(selector, EndReason::UserRevoked, moment(now)).await?;
-            format!("ended {ended:?}")
+            let ended = store.end_grants(selector, EndReason::UserRevoked, moment(now)).await?;
+            format!("ended {:?}", ended.grants)
         }
         Asked::RevokeToken => {
             format!("place {}", store.revoke_token("token".into(), now).await?)

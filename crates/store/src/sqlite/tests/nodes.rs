@@ -58,6 +58,46 @@ async fn of_many_rotations_over_both_one_wins() {
     }
 }
 
+/// The second up to which a client is ended is that of the commit, however long the step had to
+/// wait: tokens are issued meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_ended_up_to_the_commit_also_behind_another_process() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.path("a.db")).unwrap();
+    let blocking = rusqlite::Connection::open(folder.path("a.db")).unwrap();
+    blocking.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let shop = crate::store::GrantSelector::Client("shop".into());
+    let asked_at = moment(NOW);
+    let reason = countersign_protocol::grant::EndReason::OperatorRevoked;
+    let ending = tokio::spawn(async move { store.end_grants(shop, reason, asked_at).await });
+    while asked_at.present() < later(2) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    blocking.execute_batch("COMMIT").unwrap();
+    let client = ending.await.unwrap().unwrap().client.expect("the client");
+    assert!(client.issued_until >= later(2).as_secs(), "{client:?}");
+}
+
+/// What a program of the first version has written is read by this one.
+#[test]
+fn the_schema_of_the_first_version_is_brought_up_to_date() {
+    let folder = Folder::new();
+    let path = folder.path("a.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("../migrations/0001_first.sql")).unwrap();
+    old.execute_batch(
+        "INSERT INTO revocation (kind, id, expires_at) VALUES ('token', 't', 1900000000);
+         PRAGMA application_id = 1131697006; PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    old.close().unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let events = runtime.block_on(store.revocations_after(0, 10)).unwrap().unwrap();
+    let seen: Vec<_> = events.iter().map(|event| (&*event.id, event.issued_until)).collect();
+    assert_eq!(seen, [("t", None)]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_uses_of_a_token_over_both_one_is_first() {
     let folder = Folder::new();

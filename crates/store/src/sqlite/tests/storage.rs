@@ -95,7 +95,7 @@ async fn a_sweep_forgets_many_events_at_once() {
     fill(&store, &path, 2_500).await;
     let subject = GrantSelector::Subject("alice".into());
     let ended = store.end_grants(subject, EndReason::UserRevoked, moment(NOW)).await.unwrap();
-    assert_eq!(ended.len(), 5_000);
+    assert_eq!(ended.grants.len(), 5_000);
     let seq = store.revoke_token("lives".into(), later(3_601)).await.unwrap();
     assert_eq!(seq, 5_001);
     let swept = store.sweep(Lifetimes::default(), later(3_600)).await.unwrap();
