@@ -81,6 +81,10 @@ pub struct Client {
     /// when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub introspection_signed_response_alg: Option<Algorithm>,
+    /// The signature of its access tokens, which is for the APIs that it calls to like; ES256 when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub access_token_signed_response_alg: Option<Algorithm>,
     /// Whether authorization requests must carry a code challenge. Always for public clients.
     #[serde(default = "yes")]
     pub require_pkce: bool,
@@ -164,6 +168,18 @@ impl Client {
         }
         let why = "the client is not registered for this grant type";
         Err(OAuthError::new(ErrorCode::UnauthorizedClient, why))
+    }
+
+    /// What its access tokens are signed with.
+    #[must_use]
+    pub fn access_token_algorithm(&self) -> Algorithm {
+        self.access_token_signed_response_alg.unwrap_or(keyring::DEFAULT_ALGORITHM)
+    }
+
+    /// What its id tokens are signed with.
+    #[must_use]
+    pub fn id_token_algorithm(&self) -> Algorithm {
+        self.id_token_signed_response_alg.unwrap_or(keyring::DEFAULT_ALGORITHM)
     }
 
     /// Whether an answer may go to `uri`.
@@ -290,15 +306,7 @@ impl Client {
         {
             faults.push("authorization_code needs at least one of redirect_uris".into());
         }
-        for (member, wanted) in [
-            ("id_token_signed_response_alg", self.id_token_signed_response_alg),
-            ("introspection_signed_response_alg", self.introspection_signed_response_alg),
-        ] {
-            if wanted.is_some_and(|wanted| !keyring::ALGORITHMS.contains(&wanted)) {
-                let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
-                faults.push(format!("{member} must be one of {}", names.join(", ")));
-            }
-        }
+        faults.extend(self.algorithm_faults());
         if self.protected_access_token_format.is_some() && self.protects.is_empty() {
             faults.push("protected_access_token_format is for a client that protects".into());
         }
@@ -310,6 +318,21 @@ impl Client {
             }
         }
         faults
+    }
+}
+
+impl Client {
+    fn algorithm_faults(&self) -> impl Iterator<Item = String> {
+        let asked = [
+            ("id_token_signed_response_alg", self.id_token_signed_response_alg),
+            ("access_token_signed_response_alg", self.access_token_signed_response_alg),
+            ("introspection_signed_response_alg", self.introspection_signed_response_alg),
+        ];
+        let signs = |wanted: Algorithm| keyring::ALGORITHMS.contains(&wanted);
+        asked.into_iter().filter(move |(_, wanted)| !wanted.is_none_or(signs)).map(|(name, _)| {
+            let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
+            format!("{name} must be one of {}", names.join(", "))
+        })
     }
 }
 
@@ -394,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn id_tokens_are_asked_for_only_with_algorithms_that_the_server_signs_with() {
+    fn tokens_are_asked_for_only_with_algorithms_that_the_server_signs_with() {
         for (name, faults) in [
             ("ES256", 0),
             ("Ed25519", 0),
@@ -406,6 +429,8 @@ mod tests {
             let wanted = Algorithm::from_name(name);
             let client = Client { id_token_signed_response_alg: wanted, ..confidential() };
             assert_eq!(client.faults().len(), faults, "{name}");
+            let client = Client { access_token_signed_response_alg: wanted, ..client };
+            assert_eq!(client.faults().len(), 2 * faults, "{name}");
         }
     }
 

@@ -14,6 +14,9 @@ pub const SECRET_LEN: usize = 32;
 /// The algorithms that the server signs with.
 pub const ALGORITHMS: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
 
+/// What tokens are signed with unless the client asks for another.
+pub const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
+
 /// Where a signing key stands in its life. Every state is published in the JWKS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {

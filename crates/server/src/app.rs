@@ -32,8 +32,6 @@ use crate::web::document::Document;
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::site::Site;
 
-/// The algorithm of access tokens, and of id tokens unless the client asks for another.
-pub(crate) const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
 /// Room for tokens that were introspected or shown to userinfo, some 4,600 usual ones.
 const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Clients that are kept in memory.

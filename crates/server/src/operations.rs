@@ -4,7 +4,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::{DEFAULT_ALGORITHM, Shared};
+use countersign_protocol::keyring::DEFAULT_ALGORITHM;
+
+use crate::app::Shared;
 
 /// `GET /livez`: the process answers.
 pub(crate) async fn live() -> &'static str {

@@ -8,9 +8,10 @@ use countersign_jose::{IntrospectionResponse, jwt};
 use countersign_protocol::client::{Client, unauthenticated};
 use countersign_protocol::grant_token::Kind;
 use countersign_protocol::introspection::Introspection;
+use countersign_protocol::keyring;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 
-use crate::app::{App, DEFAULT_ALGORITHM, Shared};
+use crate::app::{App, Shared};
 use crate::process;
 use crate::web::form::Form;
 use crate::web::headers::no_store;
@@ -65,7 +66,7 @@ async fn signed(
     answer: Introspection,
     now: Timestamp,
 ) -> Result<Response, ErrorAnswer> {
-    let algorithm = caller.introspection_signed_response_alg.unwrap_or(DEFAULT_ALGORITHM);
+    let algorithm = caller.introspection_signed_response_alg.unwrap_or(keyring::DEFAULT_ALGORITHM);
     let key = app.signing_key(algorithm).await?;
     let claims = IntrospectionResponse {
         issuer: app.issuer.clone(),

@@ -66,10 +66,10 @@ fn not_yours() -> OAuthError {
 #[cfg(test)]
 mod tests {
     use countersign_jose::{AccessToken, jwt};
+    use countersign_protocol::keyring::DEFAULT_ALGORITHM;
     use countersign_protocol::scope::Scope;
 
     use super::*;
-    use crate::app::DEFAULT_ALGORITHM;
     use crate::fixture::Fixture;
 
     #[tokio::test]

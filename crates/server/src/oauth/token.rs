@@ -52,3 +52,44 @@ pub(crate) async fn post(
     allow_any_origin(response.headers_mut());
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::{Request, header};
+    use countersign_jose::{Algorithm, jwt};
+    use countersign_protocol::client::Client;
+    use countersign_protocol::keyring;
+
+    use crate::fixture::{self, Fixture};
+    use crate::process;
+
+    #[tokio::test]
+    async fn access_tokens_are_signed_as_the_client_registered() {
+        let site = Fixture::open().await;
+        let registered = site.app.client("api").await.unwrap().unwrap();
+        for wanted in [None, Some(Algorithm::Ed25519), Some(Algorithm::ES256)] {
+            let client =
+                Client { access_token_signed_response_alg: wanted, ..(*registered).clone() };
+            let catalogue = site.app.position.borrow().catalogue;
+            let changed = client != *registered;
+            site.app.store().put_client(client, site.app.moment()).await.unwrap();
+            let mut position = site.app.position.clone();
+            let told = position.wait_for(|now| !changed || now.catalogue > catalogue);
+            tokio::time::timeout(std::time::Duration::from_secs(5), told).await.unwrap().unwrap();
+            let body = "grant_type=client_credentials&client_id=api\
+                        &client_secret=a+secret+of+the+API%27s+client";
+            let form = "application/x-www-form-urlencoded";
+            let request = Request::post("/token").header(header::CONTENT_TYPE, form);
+            let answer = site.send(request.body(Body::from(body)).unwrap()).await;
+            let answer: serde_json::Value =
+                serde_json::from_str(&fixture::body(answer).await).unwrap();
+            let token = answer["access_token"].as_str().expect("a token");
+            let header = jwt::peek(token).unwrap();
+            let expected =
+                format!("\"alg\": \"{}\"", wanted.unwrap_or(keyring::DEFAULT_ALGORITHM).name());
+            assert!(header.header_json().contains(&expected), "{}", header.header_json());
+            assert!(site.app.verify_access_token(token, process::now()).is_some());
+        }
+    }
+}

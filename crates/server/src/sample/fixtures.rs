@@ -70,6 +70,7 @@ fn demo_clients(issuer: &str) -> Vec<Client> {
         access_token_format: None,
         protected_access_token_format: None,
         introspection_signed_response_alg: None,
+        access_token_signed_response_alg: None,
         require_pkce: true,
         resources: vec![resource.clone()],
         protects: Vec::new(),

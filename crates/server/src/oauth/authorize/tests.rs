@@ -1,7 +1,7 @@
 use countersign_jose::{IdToken, jwt};
+use countersign_protocol::keyring::DEFAULT_ALGORITHM;
 
 use super::*;
-use crate::app::DEFAULT_ALGORITHM;
 use crate::fixture::{Fixture, PASSWORD, body, location, session_of};
 
 /// Signs alice in and gives the session's secret and where she is led to.

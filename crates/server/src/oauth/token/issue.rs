@@ -1,6 +1,6 @@
 //! The tokens themselves: what is said in them, and the key that they are signed with.
 
-use countersign_jose::{AccessToken, Algorithm, IdToken, jwt};
+use countersign_jose::{AccessToken, IdToken, jwt};
 use countersign_protocol::client::{Client, GrantType};
 use countersign_protocol::grant::{Grant, Sender};
 use countersign_protocol::grant_token::Kind;
@@ -10,7 +10,7 @@ use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 
-use crate::app::{App, DEFAULT_ALGORITHM};
+use crate::app::App;
 use crate::process::{self, SystemRandom};
 use crate::web::oauth_error::ErrorAnswer;
 
@@ -25,7 +25,9 @@ pub(super) struct Asked {
 
 /// Waits until every token of a client can be signed: a code is spent once, so before that.
 pub(super) async fn be_ready(app: &App, client: &Client) -> Result<(), OAuthError> {
-    app.signing_key(id_token_algorithm(client)).await?;
+    for algorithm in [client.access_token_algorithm(), client.id_token_algorithm()] {
+        app.signing_key(algorithm).await?;
+    }
     Ok(())
 }
 
@@ -49,7 +51,7 @@ pub(super) async fn for_grant(
     let claims = issuing.access_token_for_grant(grant, scope, audience, extra);
     let access_token = access_token(app, client, &claims).await?;
     let id_token = if scope.contains("openid") {
-        let algorithm = id_token_algorithm(client);
+        let algorithm = client.id_token_algorithm();
         let key = app.signing_key(algorithm).await?;
         let claims = issuing.id_token(grant, nonce, algorithm, &access_token);
         Some(jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?)
@@ -97,7 +99,7 @@ async fn access_token(
     let written = match app.token_format(client, &claims.audience).await? {
         TokenFormat::Opaque => app.opaque_tokens.seal(claims, &SystemRandom),
         TokenFormat::Jwt => {
-            let key = app.signing_key(DEFAULT_ALGORITHM).await?;
+            let key = app.signing_key(client.access_token_algorithm()).await?;
             jwt::sign(&key, AccessToken::TYPE, claims)
         }
     };
@@ -116,10 +118,6 @@ fn answer(app: &App, access_token: String, scope: &Scope) -> TokenAnswer {
         id_token: None,
         scope: (!scope.is_empty()).then(|| scope.to_string()),
     }
-}
-
-fn id_token_algorithm(client: &Client) -> Algorithm {
-    client.id_token_signed_response_alg.unwrap_or(DEFAULT_ALGORITHM)
 }
 
 fn unsigned(error: &countersign_jose::Error) -> OAuthError {
