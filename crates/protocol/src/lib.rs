@@ -15,7 +15,7 @@
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
 //! | [`revocation`] | events that end tokens before their time |
-//! | [`keyring`], [`seal`] | keys and how they are kept |
+//! | [`key_schedule`], [`keyring`], [`seal`] | keys, when they are replaced, how they are kept |
 
 pub mod account;
 pub mod authorization_code;
@@ -24,6 +24,7 @@ pub mod error;
 pub mod grant;
 pub mod grant_token;
 pub mod introspection;
+pub mod key_schedule;
 pub mod keyring;
 pub mod lifetimes;
 pub mod opaque_token;
