@@ -110,7 +110,8 @@ pub use jwk::{Jwk, JwkSet, KeySet, PrivateJwk, RejectedKey};
 pub use jwt::{Buffer, Claims, Policy, Profile, Recipient, Unverified, Verified};
 pub use key::{DecryptionKey, EncryptionKey, KeyType, SigningKey, VerifyingKey};
 pub use profile::{
-    AccessToken, ClientAssertion, DpopProof, IdToken, IdTokenHint, IntrospectionResponse,
-    LogoutToken, ProofPolicy, RequestObject, SecurityEvent, StatusListToken, VerifiedProof,
+    AccessToken, ClientAssertion, Confirmation, DpopProof, IdToken, IdTokenHint,
+    IntrospectionResponse, LogoutToken, ProofPolicy, RequestObject, SecurityEvent, StatusListToken,
+    VerifiedProof,
 };
 pub use time::Timestamp;

@@ -3,6 +3,7 @@
 
 mod access_token;
 mod client_assertion;
+mod confirmation;
 mod dpop_proof;
 mod id_token;
 mod id_token_hint;
@@ -14,6 +15,7 @@ mod status_list;
 
 pub use access_token::AccessToken;
 pub use client_assertion::ClientAssertion;
+pub use confirmation::Confirmation;
 pub use dpop_proof::{DpopProof, ProofPolicy, VerifiedProof};
 pub use id_token::IdToken;
 pub use id_token_hint::IdTokenHint;

@@ -35,11 +35,28 @@ impl BearerError {
     }
 }
 
+/// The scheme that a token is presented under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750 section 2.1.
+    Bearer,
+    /// RFC 9449 section 7.1: together with a proof in the `DPoP` header.
+    Dpop,
+}
+
 /// The bearer token of a request.
 ///
 /// # Errors
 /// When there is not exactly one well-formed token; see [`BearerError`].
 pub fn bearer_token(headers: &HeaderMap) -> Result<&str, BearerError> {
+    match credentials(headers)? {
+        (Scheme::Bearer, token) => Ok(token),
+        (Scheme::Dpop, _) => Err(BearerError::Missing),
+    }
+}
+
+/// The token of a request, under either scheme.
+pub(crate) fn credentials(headers: &HeaderMap) -> Result<(Scheme, &str), BearerError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(BearerError::Missing)?;
     if values.next().is_some() {
@@ -47,14 +64,18 @@ pub fn bearer_token(headers: &HeaderMap) -> Result<&str, BearerError> {
     }
     let value = value.to_str().map_err(|_| BearerError::Malformed)?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
+    let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+        Scheme::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Scheme::Dpop
+    } else {
         return Err(BearerError::Missing);
-    }
+    };
     let token = token.trim_matches(' ');
     if token.len() > jwt::MAX_BYTES {
         return Err(BearerError::TooLong);
     }
-    if is_token68(token) { Ok(token) } else { Err(BearerError::Malformed) }
+    if is_token68(token) { Ok((scheme, token)) } else { Err(BearerError::Malformed) }
 }
 
 fn is_token68(text: &str) -> bool {

@@ -3,20 +3,24 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use countersign_jose::{Algorithm, Policy};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue, Uri};
+use ipnet::IpNet;
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
 };
 
 use crate::{
-    BuildError, DenySet, ReplayGuard, ReplayMemory, Verifier, WhenStale,
+    BuildError, DenySet, DpopNonces, DpopRules, ReplayGuard, ReplayMemory, Verifier, WhenStale,
+    challenge::Offer,
     feed::{FeedFollower, basic_credentials},
     fetch::Fetcher,
     jwks_cache::JwksCache,
     metrics::Counters,
+    proxy::Proxies,
     refresh::KeyRefresher,
     secure_url,
+    sender::SenderRules,
     staleness::Freshness,
     timing::Timing,
     token_cache::TokenCache,
@@ -47,6 +51,10 @@ pub struct VerifierBuilder {
     resource_metadata: Option<String>,
     replay_guard: Arc<dyn ReplayGuard>,
     token_cache_bytes: u64,
+    dpop_nonces: Option<DpopNonces>,
+    binding_required: bool,
+    public_url: Option<String>,
+    proxies: Proxies,
     timing: Timing,
 }
 
@@ -70,6 +78,10 @@ impl VerifierBuilder {
             resource_metadata: None,
             replay_guard: Arc::new(ReplayMemory::new(DEFAULT_REPLAY_CAPACITY)),
             token_cache_bytes: DEFAULT_TOKEN_CACHE_BYTES,
+            dpop_nonces: None,
+            binding_required: false,
+            public_url: None,
+            proxies: Proxies::default(),
             timing: Timing::default(),
         }
     }
@@ -134,6 +146,46 @@ impl VerifierBuilder {
         Self { token_cache_bytes: max_bytes, ..self }
     }
 
+    /// Tokens that are bound to nothing are refused: whoever steals one gains nothing (RFC 9449,
+    /// RFC 8705).
+    pub fn require_bound_tokens(self) -> Self {
+        Self { binding_required: true, ..self }
+    }
+
+    /// DPoP proofs must carry a nonce that this API has handed out in the last minutes, so that
+    /// none can be made ahead (RFC 9449 section 9). The secret is at least 32 random bytes, the
+    /// same in all processes that serve the API.
+    pub fn dpop_nonces(self, nonces: DpopNonces) -> Self {
+        Self { dpop_nonces: Some(nonces), ..self }
+    }
+
+    /// The URL under which clients reach this program; the path of a request comes after it. DPoP
+    /// proofs name it. Without it the origin of the audience is taken, if the audience is a URL.
+    pub fn public_url(self, url: &str) -> Self {
+        Self { public_url: Some(url.to_owned()), ..self }
+    }
+
+    /// The proxies whose headers count, by the networks that they are in. A request is recognized
+    /// by the [`Peer`](crate::Peer) in its extensions.
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.proxies.listed = networks.into_iter().collect();
+        self
+    }
+
+    /// A listed proxy tells the public URL, by `X-Forwarded-Proto` and `X-Forwarded-Host`, which it
+    /// sets itself: for an API that is reached under several names.
+    pub fn public_url_from_proxy(mut self) -> Self {
+        self.proxies.tell_url = true;
+        self
+    }
+
+    /// A listed proxy reports the client's certificate in this header; see
+    /// [`CertificateThumbprint::from_header`](crate::CertificateThumbprint::from_header) for how.
+    pub fn client_certificate_header(mut self, name: HeaderName) -> Self {
+        self.proxies.certificate_header = Some(name);
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn timing(self, timing: Timing) -> Self {
         Self { timing, ..self }
@@ -156,11 +208,24 @@ impl VerifierBuilder {
         if self.algorithms.iter().any(|algorithm| algorithm.is_symmetric()) {
             return Err(BuildError::SymmetricAlgorithm);
         }
+        let public_url = public_url(self.public_url.as_deref(), &self.audience)?;
         let policy = Policy::access_token(&self.issuer, &self.audience, &self.algorithms)?;
         let credentials = match self.revocations {
             Revocations::Undecided => return Err(BuildError::RevocationsUndecided),
             Revocations::None => None,
             Revocations::Follow(credentials) => Some(credentials.ok_or(BuildError::EmptyClientId)?),
+        };
+        let needs_nonce = self.dpop_nonces.is_some();
+        let dpop = match self.dpop_nonces {
+            Some(nonces) => DpopRules::new().with_nonces(nonces),
+            None => DpopRules::new(),
+        };
+        let takes_dpop = !public_url.is_empty() || self.proxies.tell_url;
+        let names: Vec<_> = dpop.algorithm_names().collect();
+        let offer = Offer {
+            resource_metadata: self.resource_metadata,
+            bearer: !self.binding_required || !takes_dpop,
+            dpop_algorithms: takes_dpop.then(|| names.join(" ")),
         };
         let shared = Arc::new(Shared {
             issuer: self.issuer,
@@ -174,7 +239,10 @@ impl VerifierBuilder {
             max_staleness: self.max_staleness,
             when_stale: self.when_stale,
             used_tokens: self.replay_guard,
-            resource_metadata: self.resource_metadata,
+            senders: SenderRules { dpop, needs_nonce, binding_required: self.binding_required },
+            proxies: self.proxies,
+            public_url,
+            offer,
             counters: Counters::default(),
             changed: Notify::new(),
             timing: self.timing,
@@ -189,6 +257,20 @@ impl VerifierBuilder {
         }
         Ok(Verifier::new(shared, tasks))
     }
+}
+
+/// What comes before the path of a request; empty when nothing is known.
+fn public_url(given: Option<&str>, audience: &str) -> Result<String, BuildError> {
+    if let Some(url) = given {
+        secure_url::parse(url, true).map_err(BuildError::PublicUrl)?;
+        if url.contains('?') {
+            return Err(BuildError::PublicUrl("it has a query"));
+        }
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    let uri = audience.parse::<Uri>().ok();
+    let origin = uri.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
+    Ok(origin.filter(|origin| origin.starts_with("http")).unwrap_or_default())
 }
 
 impl fmt::Debug for VerifierBuilder {

@@ -1,6 +1,6 @@
 //! Why a token was refused, and why a verifier could not be built.
 
-use crate::ReplayError;
+use crate::{ProofError, ReplayError, SenderError};
 
 /// Why a token was not accepted. The text is for the operator's log; the caller of an API sees less
 /// (RFC 6750 section 3.1).
@@ -13,6 +13,9 @@ pub enum Error {
     /// The token, or the grant that it comes from, was revoked.
     #[error("the token or its grant was revoked")]
     Revoked,
+    /// The token is bound to a key or a certificate that its sender has not shown.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
     /// The token may be used once, and was used before.
     #[error("the token may be used once and was used before")]
     Replayed,
@@ -37,6 +40,7 @@ impl Error {
         match self {
             Self::Token(reason) => reason.code(),
             Self::Revoked => "revoked",
+            Self::Sender(reason) => reason.code(),
             Self::Replayed => "replayed",
             Self::ReplayGuardFull => "replay_guard_full",
             Self::ReplayGuardUnreachable => "replay_guard_unreachable",
@@ -51,6 +55,16 @@ impl Error {
             self,
             Self::ReplayGuardFull | Self::ReplayGuardUnreachable | Self::NotReady | Self::Stale
         )
+    }
+}
+
+impl Error {
+    /// What a guard says about a proof.
+    pub(crate) fn of_proof(reason: ReplayError) -> Self {
+        match reason {
+            ReplayError::Replayed => SenderError::from(ProofError::Replayed).into(),
+            other => other.into(),
+        }
     }
 }
 
@@ -75,6 +89,9 @@ pub enum BuildError {
     /// The URL of the resource metadata is not https, nor http on a loopback host.
     #[error("the resource metadata is no usable URL: {0}")]
     ResourceMetadata(&'static str),
+    /// The public URL of the API is not https, nor http on a loopback host, or has a query.
+    #[error("the public URL is not usable: {0}")]
+    PublicUrl(&'static str),
     /// The audience or the list of algorithms is empty.
     #[error(transparent)]
     Policy(#[from] countersign_jose::Error),
@@ -98,6 +115,7 @@ impl BuildError {
         match self {
             Self::Issuer(_) => "issuer",
             Self::ResourceMetadata(_) => "resource_metadata",
+            Self::PublicUrl(_) => "public_url",
             Self::Policy(_) => "policy",
             Self::SymmetricAlgorithm => "symmetric_algorithm",
             Self::RevocationsUndecided => "revocations_undecided",

@@ -7,14 +7,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderValue, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Caller, Refusal, Verifier, bearer_token, clock};
+use crate::{Caller, Refusal, Verifier, clock, dpop::DPOP_NONCE, presented::Presented};
 
-/// Checks the bearer token of each request and puts the [`Caller`] into its extensions; answers
-/// whatever has no good token itself. Made by [`Verifier::layer`].
+/// Checks the access token of each request, with the proof that it may need, and puts the
+/// [`Caller`] into its extensions; answers whatever has no good token itself. Made by
+/// [`Verifier::layer`].
 #[derive(Clone, Debug)]
 pub struct BearerLayer {
     gate: Arc<Gate>,
@@ -85,14 +86,22 @@ where
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            match gate.admit(request.headers()).await {
-                Ok(caller) => {
+            let admitted = match gate.verifier.presented(&request) {
+                Ok(presented) => gate.admit(&presented).await,
+                Err(reason) => Err(reason.into()),
+            };
+            match admitted {
+                Ok((caller, nonce)) => {
                     request.extensions_mut().insert(caller);
-                    inner.call(request).await
+                    let mut response = inner.call(request).await?;
+                    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+                        response.headers_mut().insert(DPOP_NONCE, nonce);
+                    }
+                    Ok(response)
                 }
                 Err(refusal) => {
                     tracing::debug!(code = refusal.code(), reason = %refusal, "refused a request");
-                    Ok(refusal.into_response(gate.verifier.resource_metadata()))
+                    Ok(gate.verifier.refuse(refusal, &request))
                 }
             }
         })
@@ -100,16 +109,16 @@ where
 }
 
 impl Gate {
-    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let token = bearer_token(headers)?;
+    /// Answers a new nonce beside the caller when the client's is about to expire.
+    async fn admit(&self, presented: &Presented<'_>) -> Result<(Caller, Option<String>), Refusal> {
         let now = clock::now();
-        let caller = self.verifier.verify(token, now).await?;
+        let (caller, nonce) = self.verifier.admit(presented, now).await?;
         if !self.scopes.iter().all(|scope| caller.has_scope(scope)) {
             return Err(Refusal::InsufficientScope { required: self.scopes.join(" ") });
         }
         if self.single_use {
             self.verifier.use_once(&caller, now).await?;
         }
-        Ok(caller)
+        Ok((caller, nonce))
     }
 }

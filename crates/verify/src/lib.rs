@@ -26,7 +26,10 @@
 //! | `token_cache`, `remembered` | [`TokenCache`]: tokens that need no cryptography any more |
 //! | `revocation`, `sse` | what the feed says, and how it is read |
 //! | `staleness` | [`WhenStale`], and how old the revocations are |
-//! | `bearer`, `challenge`, `caller` | [`bearer_token`] in, [`Refusal`] or [`Caller`] out |
+//! | `bearer`, `presented` | [`bearer_token`], [`Presented`]: what a request shows |
+//! | `sender`, `dpop`, `nonce`, `certificate` | whether it may come from this sender |
+//! | `proxy` | [`Peer`], and what a listed proxy tells |
+//! | `challenge`, `caller` | [`Refusal`] or [`Caller`] out |
 //! | `discovery`, `secure_url` | the issuer's metadata |
 //! | `protected_resource` | the API's own: [`ProtectedResource`] |
 //! | `error`, `metrics`, `timing`, `backoff` | [`Error`], [`BuildError`], [`Metrics`], limits |
@@ -38,10 +41,12 @@ mod backoff;
 mod bearer;
 mod builder;
 mod caller;
+mod certificate;
 mod challenge;
 mod clock;
 mod deny_set;
 mod discovery;
+mod dpop;
 mod error;
 mod feed;
 mod fetch;
@@ -49,12 +54,16 @@ mod id_key;
 mod jwks_cache;
 mod layer;
 mod metrics;
+mod nonce;
+mod presented;
 mod protected_resource;
+mod proxy;
 mod refresh;
 mod remembered;
 mod replay;
 mod revocation;
 mod secure_url;
+mod sender;
 mod sse;
 mod staleness;
 mod timing;
@@ -69,13 +78,19 @@ pub use axum::MissingLayer;
 pub use bearer::{BearerError, bearer_token};
 pub use builder::VerifierBuilder;
 pub use caller::Caller;
+pub use certificate::CertificateThumbprint;
 pub use challenge::Refusal;
 pub use deny_set::{DenySet, Revoked, TokenNames};
+pub use dpop::{CheckedProof, DPOP, DPOP_NONCE, DpopRules, ProofError, ProvenRequest, dpop_proof};
 pub use error::{BuildError, Error};
 pub use layer::{BearerLayer, BearerService};
 pub use metrics::Metrics;
+pub use nonce::DpopNonces;
+pub use presented::Presented;
 pub use protected_resource::ProtectedResource;
+pub use proxy::{Peer, forwarded_certificate};
 pub use replay::{Noted, ReplayError, ReplayGuard, ReplayMemory};
+pub use sender::SenderError;
 pub use staleness::WhenStale;
 pub use token_cache::TokenCache;
 pub use verifier::Verifier;

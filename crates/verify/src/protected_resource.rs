@@ -3,6 +3,8 @@
 use http::Uri;
 use serde::Serialize;
 
+use crate::DpopRules;
+
 /// The protected-resource metadata of an API (RFC 9728 section 2), to be served as JSON at
 /// [`well_known_path`](Self::well_known_path). Tokens are taken from the header only.
 ///
@@ -20,6 +22,12 @@ pub struct ProtectedResource {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes_supported: Vec<String>,
     bearer_methods_supported: [&'static str; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dpop_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dpop_bound_access_tokens_required: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls_client_certificate_bound_access_tokens: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_name: Option<String>,
 }
@@ -32,6 +40,9 @@ impl ProtectedResource {
             authorization_servers: vec![issuer.to_owned()],
             scopes_supported: Vec::new(),
             bearer_methods_supported: ["header"],
+            dpop_signing_alg_values_supported: Vec::new(),
+            dpop_bound_access_tokens_required: false,
+            tls_client_certificate_bound_access_tokens: false,
             resource_name: None,
         }
     }
@@ -40,6 +51,22 @@ impl ProtectedResource {
     #[must_use]
     pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
         Self { scopes_supported: scopes.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// It takes DPoP proofs (RFC 9449), and perhaps no token without one.
+    #[must_use]
+    pub fn dpop(self, required: bool) -> Self {
+        Self {
+            dpop_signing_alg_values_supported: DpopRules::new().algorithm_names().collect(),
+            dpop_bound_access_tokens_required: required,
+            ..self
+        }
+    }
+
+    /// It takes tokens that are bound to a client certificate (RFC 8705).
+    #[must_use]
+    pub fn certificates(self) -> Self {
+        Self { tls_client_certificate_bound_access_tokens: true, ..self }
     }
 
     /// The name of the API for people.
@@ -81,5 +108,10 @@ mod tests {
         let named = resource.scopes(["a", "b"]).name("Orders").to_json();
         assert!(named.contains(r#""scopes_supported":["a","b"]"#), "{named}");
         assert!(named.contains(r#""resource_name":"Orders""#), "{named}");
+        let bound = ProtectedResource::new("https://api.example", "https://id.example");
+        let bound = bound.dpop(true).certificates().to_json();
+        assert!(bound.contains(r#""dpop_signing_alg_values_supported":["ES256","#), "{bound}");
+        assert!(bound.contains(r#""dpop_bound_access_tokens_required":true"#), "{bound}");
+        assert!(bound.contains(r#""tls_client_certificate_bound_access_tokens":true"#), "{bound}");
     }
 }

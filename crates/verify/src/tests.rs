@@ -5,6 +5,7 @@ mod feed;
 mod issuer;
 mod keys;
 mod layer;
+mod sender;
 mod token_cache;
 
 use std::time::Duration;

@@ -9,13 +9,20 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use countersign_jose::{AccessToken, Policy, Timestamp, Verified};
+use http::{Request, Response};
 use tokio::{sync::Notify, task::AbortHandle, time::timeout};
 
 use crate::{
-    BearerLayer, Caller, DenySet, Error, Metrics, ReplayGuard, VerifierBuilder, WhenStale, clock,
+    BearerError, BearerLayer, Caller, DenySet, Error, Metrics, Presented, Refusal, ReplayGuard,
+    VerifierBuilder, WhenStale,
+    challenge::{Offer, Tried},
+    clock,
     jwks_cache::{Ask, JwksCache},
     metrics::Counters,
+    proxy::Proxies,
+    sender::SenderRules,
     staleness::Freshness,
     timing::Timing,
     token_cache::TokenCache,
@@ -48,7 +55,11 @@ pub(crate) struct Shared {
     pub(crate) max_staleness: Duration,
     pub(crate) when_stale: WhenStale,
     pub(crate) used_tokens: Arc<dyn ReplayGuard>,
-    pub(crate) resource_metadata: Option<String>,
+    pub(crate) senders: SenderRules,
+    pub(crate) proxies: Proxies,
+    /// The public URL that the paths of requests are below; empty where it is not known.
+    pub(crate) public_url: String,
+    pub(crate) offer: Offer,
     pub(crate) counters: Counters,
     /// Keys or revocations were loaded: whoever waits for readiness looks again.
     pub(crate) changed: Notify,
@@ -66,31 +77,80 @@ impl Verifier {
         Self { handle: Arc::new(Handle { shared, tasks, stopped: AtomicBool::new(false) }) }
     }
 
-    /// Checks a token. Waits for nothing but this: if the token names a key that is not known, the
-    /// keys may be loaded again once, for all such tokens together.
+    /// Checks a token that came as `Authorization: Bearer` and with nothing else. One that is bound
+    /// to a key or a certificate is refused: it is checked together with its proof, by
+    /// [`verify_presented`](Self::verify_presented).
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_temporary`] tells a bad token from a verifier that cannot judge.
     pub async fn verify(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
+        self.verify_presented(&Presented::bearer(token), now).await
+    }
+
+    /// Checks a token together with what its sender shows. Waits for nothing but two things: if the
+    /// token names a key that is not known, the keys may be loaded again once, for all such tokens
+    /// together; and the guard of used proofs is asked.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn verify_presented(
+        &self,
+        presented: &Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Caller, Error> {
+        self.admit(presented, now).await.map(|(caller, _)| caller)
+    }
+
+    /// Answers a new nonce as well when the one of the proof is about to expire.
+    pub(crate) async fn admit(
+        &self,
+        presented: &Presented<'_>,
+        now: Timestamp,
+    ) -> Result<(Caller, Option<String>), Error> {
         let shared = &self.handle.shared;
-        let mut outcome = shared.check(token, now);
+        let mut outcome = shared.check(presented.token, now);
         if outcome == Err(Error::Token(countersign_jose::Error::UnknownKey))
             && shared.newer_keys().await
         {
-            outcome = shared.check(token, now);
+            outcome = shared.check(presented.token, now);
         }
+        let outcome = match outcome {
+            Ok(caller) => shared.check_sender(caller, presented, now).await,
+            Err(reason) => Err(reason),
+        };
         shared.count(&outcome);
         outcome
     }
 
-    /// Checks a token without ever waiting: a key that is not known is an error at once.
+    /// Checks a token as [`verify`](Self::verify) does, without ever waiting: a key that is not
+    /// known is an error at once.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn verify_now(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
-        let outcome = self.handle.shared.check(token, now);
-        self.handle.shared.count(&outcome);
+        let shared = &self.handle.shared;
+        let outcome = shared.check(token, now).and_then(|caller| {
+            shared.senders.judge(&caller, &Presented::bearer(token), now)?;
+            Ok(caller)
+        });
+        shared.count(&outcome);
         outcome
+    }
+
+    /// What a request presents: its token, and the proof or the certificate that comes with it.
+    ///
+    /// # Errors
+    /// When there is not exactly one well-formed token.
+    pub fn presented<'a, B>(&self, request: &'a Request<B>) -> Result<Presented<'a>, BearerError> {
+        let shared = &self.handle.shared;
+        Presented::of(request, &shared.proxies, &shared.public_url)
+    }
+
+    /// The answer to a request that was refused: status, challenges and a small JSON body.
+    pub fn refuse<B, R: From<Bytes>>(&self, refusal: Refusal, request: &Request<B>) -> Response<R> {
+        let shared = &self.handle.shared;
+        let nonce = shared.senders.dpop.nonce(clock::now());
+        refusal.into_response(&shared.offer, Tried { dpop: Presented::is_dpop(request), nonce })
     }
 
     /// Notes that a token was used that may be used once. What
@@ -162,10 +222,6 @@ impl Verifier {
         self.handle.stopped.store(true, Ordering::Release);
         self.handle.shared.changed.notify_waiters();
     }
-
-    pub(crate) fn resource_metadata(&self) -> Option<&str> {
-        self.handle.shared.resource_metadata.as_deref()
-    }
 }
 
 impl Shared {
@@ -180,6 +236,20 @@ impl Shared {
         }
         self.judge_freshness(now)?;
         Ok(caller)
+    }
+
+    /// A proof is judged at each call, whether the token was remembered or not.
+    async fn check_sender(
+        &self,
+        caller: Caller,
+        presented: &Presented<'_>,
+        now: Timestamp,
+    ) -> Result<(Caller, Option<String>), Error> {
+        let Some(proof) = self.senders.judge(&caller, presented, now)? else {
+            return Ok((caller, None));
+        };
+        proof.use_once(&*self.used_tokens, now).await.map_err(Error::of_proof)?;
+        Ok((caller, proof.nonce_for_next().map(str::to_owned)))
     }
 
     fn judge_freshness(&self, now: Timestamp) -> Result<(), Error> {
@@ -213,7 +283,7 @@ impl Shared {
         }
     }
 
-    fn count(&self, outcome: &Result<Caller, Error>) {
+    fn count<T>(&self, outcome: &Result<T, Error>) {
         match outcome {
             Ok(_) => self.counters.accepted.add_one(),
             Err(Error::Revoked) => self.counters.refused_revoked.add_one(),

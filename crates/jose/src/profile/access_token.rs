@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-use super::{serialize_audience, serialize_extra, serialize_optional};
+use super::{Confirmation, serialize_audience, serialize_extra, serialize_optional};
 use crate::{
     Algorithm, Error, Policy, Timestamp, Verified,
     jwt::{
@@ -43,6 +43,8 @@ pub struct AccessToken {
     pub acr: Option<String>,
     /// `amr`: by which methods (RFC 8176).
     pub amr: Option<Vec<String>>,
+    /// `cnf`: what its sender has to prove besides; without it whoever has the token may use it.
+    pub confirmation: Option<Confirmation>,
     /// Every other claim. A name from the list above is ignored here when the token is written.
     pub extra: Map<String, Value>,
 }
@@ -139,6 +141,7 @@ impl Rules for AccessToken {
         Rule::optional("auth_time", Form::Date),
         Rule::optional("acr", Form::Text),
         Rule::optional("amr", Form::TextList),
+        Rule::optional("cnf", Form::Object),
         // Hashes of what an ID token is issued with (OIDC Core section 3.3.2.11); no token holds
         // its own.
         Rule::forbidden("at_hash"),
@@ -161,6 +164,7 @@ impl Rules for AccessToken {
             auth_time: claims.date("auth_time"),
             acr: claims.optional_text("acr"),
             amr: claims.texts("amr"),
+            confirmation: claims.object("cnf").map(|cnf| Confirmation::read(&cnf)).transpose()?,
             extra: claims.extra()?,
         })
     }
@@ -182,6 +186,7 @@ impl Serialize for AccessToken {
         serialize_optional(&mut map, "auth_time", self.auth_time.as_ref())?;
         serialize_optional(&mut map, "acr", self.acr.as_ref())?;
         serialize_optional(&mut map, "amr", self.amr.as_ref())?;
+        serialize_optional(&mut map, "cnf", self.confirmation.as_ref())?;
         serialize_extra(&mut map, &self.extra, Self::CLAIMS)?;
         map.end()
     }
@@ -215,6 +220,10 @@ mod tests {
             auth_time: Some(90),
             acr: Some("2".to_owned()),
             amr: Some(vec!["pwd".to_owned(), "otp".to_owned()]),
+            confirmation: Some(Confirmation {
+                key_thumbprint: Some("key".to_owned()),
+                certificate_thumbprint: Some("certificate".to_owned()),
+            }),
             ..token()
         };
         full.audience.push("https://other.example".to_owned());
@@ -226,6 +235,25 @@ mod tests {
                 Ok(token)
             );
         }
+    }
+
+    #[test]
+    fn a_token_that_is_bound_in_an_unknown_way_is_bound() {
+        let read = |cnf: Value| {
+            let mut json = serde_json::to_value(token()).unwrap();
+            json["cnf"] = cnf;
+            let json = json.to_string();
+            AccessToken::read(&Claims::parse(json.as_bytes(), AccessToken::CLAIMS)?)
+        };
+        for unknown in [json!({}), json!({ "jwk": {} }), json!({ "JKT": "x" })] {
+            let bound = read(unknown).unwrap().confirmation;
+            assert!(bound.is_some_and(|bound| bound.is_unknown()));
+        }
+        for wrong in [json!(null), json!("x"), json!([]), json!({ "jkt": null })] {
+            assert_eq!(read(wrong), Err(Error::InvalidClaim("cnf")));
+        }
+        let bound = read(json!({ "jkt": "x", "more": 1 })).unwrap().confirmation.unwrap();
+        assert_eq!((bound.key_thumbprint.as_deref(), bound.is_unknown()), (Some("x"), false));
     }
 
     #[test]

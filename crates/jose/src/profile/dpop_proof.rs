@@ -140,6 +140,13 @@ impl ProofPolicy {
         Self { max_age, ..self }
     }
 
+    /// The moment from which on this policy refuses a proof. Until then its `jti` has to be
+    /// remembered, so that it is taken once.
+    pub fn refused_from(&self, proof: &DpopProof) -> Timestamp {
+        let last = Timestamp::from_secs(proof.issued_at).plus(self.max_age).plus(self.leeway);
+        last.plus(Duration::from_millis(1))
+    }
+
     /// Judges a proof.
     ///
     /// # Errors
@@ -242,8 +249,8 @@ impl Serialize for DpopProof {
 }
 
 /// The URL without query and fragment, with scheme and host in lower case, without the scheme's own
-/// port, with a path, and with each character of the path written in one way (RFC 3986 sections
-/// 6.2.2.1, 6.2.2.2 and 6.2.3). `None` when it is no HTTP URL.
+/// port, with a path, with each character of the path written in one way and without `.` and `..`
+/// in it (RFC 3986 sections 6.2.2 and 6.2.3). `None` when it is no HTTP URL.
 fn normalized(url: &str) -> Option<String> {
     let url = url.split(['?', '#']).next()?;
     let (scheme, rest) = url.split_once("://")?;
@@ -260,7 +267,30 @@ fn normalized(url: &str) -> Option<String> {
     if authority.is_empty() || authority.contains('@') {
         return None;
     }
-    Some(format!("{scheme}://{authority}{}", with_usual_escapes(path)))
+    let path = without_dot_segments(&with_usual_escapes(path));
+    Some(format!("{scheme}://{authority}{path}"))
+}
+
+/// RFC 3986 section 5.2.4, for a path that begins with a slash.
+fn without_dot_segments(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                // What is left names a folder.
+                if last {
+                    kept.push("");
+                }
+            }
+            name => kept.push(name),
+        }
+    }
+    format!("/{}", kept.join("/"))
 }
 
 /// Characters that need no escape stand for themselves, and other escapes are in upper case.

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use countersign_jose::{
-    AccessToken, Algorithm, ClientAssertion, DpopProof, Error, IdToken, IntrospectionResponse,
-    KeySet, LogoutToken, Policy, Profile, ProofPolicy, RequestObject, SecurityEvent, SigningKey,
-    StatusListToken, Timestamp, jwt,
+    AccessToken, Algorithm, ClientAssertion, Confirmation, DpopProof, Error, IdToken,
+    IntrospectionResponse, KeySet, LogoutToken, Policy, Profile, ProofPolicy, RequestObject,
+    SecurityEvent, SigningKey, StatusListToken, Timestamp, jwt,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -62,7 +62,8 @@ fn access_tokens() {
         auth_time: Some(0),
         acr: text("2"),
         amr: Some(vec!["pwd".to_owned()]),
-        extra: object(json!({ "cnf": { "jkt": "x" }, "n": -0.5, "deep": [[{ "a": null }]] })),
+        confirmation: Some(Confirmation { key_thumbprint: text("x"), ..Confirmation::default() }),
+        extra: object(json!({ "n": -0.5, "deep": [[{ "a": null }]] })),
         ..least.clone()
     };
     let policy = Policy::access_token(EVERYONE, EVERYONE, ALGORITHMS);

@@ -79,7 +79,7 @@ fn wrong_forms(name: &str) -> Vec<Value> {
             wrong.retain(|value| *value != json!([]));
             wrong.extend([json!({}), text(), json!(7), json!([""]), json!([7]), object]);
         }
-        "events" | "sub_id" | "status_list" | "token_introspection" => {
+        "events" | "sub_id" | "status_list" | "token_introspection" | "cnf" => {
             wrong.extend([text(), json!(7), json!(""), list]);
         }
         "scope" => wrong.extend([json!({}), json!(7), json!("a\tb"), json!("\u{e9}"), list]),
