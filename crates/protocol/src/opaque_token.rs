@@ -126,6 +126,7 @@ fn header(key_id: u32) -> [u8; HEADER_LEN] {
 mod tests {
     use std::sync::atomic::{AtomicU8, Ordering};
 
+    use countersign_jose::Confirmation;
     use serde_json::json;
 
     use super::*;
@@ -146,7 +147,9 @@ mod tests {
     }
 
     fn claims() -> AccessToken {
+        let key_thumbprint = Some("thumb".to_owned());
         let mut claims = AccessToken {
+            confirmation: Some(Confirmation { key_thumbprint, ..Confirmation::default() }),
             issuer: "https://id.example".into(),
             subject: "alice".into(),
             audience: vec!["https://api.example".into()],
@@ -156,7 +159,7 @@ mod tests {
             issued_at: 100,
             ..AccessToken::default()
         };
-        claims.extra.insert("cnf".into(), json!({ "jkt": "thumb" }));
+        claims.extra.insert("tenant".into(), json!("blue"));
         claims
     }
 

@@ -18,7 +18,7 @@ impl OwnToken {
     /// What it can be revoked by.
     pub(crate) fn names(&self) -> TokenNames<'_> {
         match self {
-            Self::Signed(caller) => (&**caller).into(),
+            Self::Signed(caller) => caller.names(),
             Self::Opaque(token) => (&**token).into(),
         }
     }

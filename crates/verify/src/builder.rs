@@ -15,6 +15,7 @@ use crate::{
     challenge::Offer,
     feed::{FeedFollower, basic_credentials},
     fetch::Fetcher,
+    introspector::{Asking, Introspector},
     jwks_cache::JwksCache,
     metrics::Counters,
     proxy::Proxies,
@@ -31,6 +32,9 @@ const DEFAULT_ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::Ed25519
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 /// The limit of the token policy itself.
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
+const DEFAULT_INTROSPECTION_MAX_AGE: Duration = Duration::from_secs(10);
+/// A signed answer is made when it is asked for; beyond it, it is an old one.
+const ANSWER_MAX_AGE: Duration = Duration::from_secs(30);
 const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(10);
 /// About 100 bytes each.
 const DEFAULT_REPLAY_CAPACITY: usize = 1_000_000;
@@ -49,6 +53,9 @@ pub struct VerifierBuilder {
     when_stale: WhenStale,
     leeway: Duration,
     resource_metadata: Option<String>,
+    introspection: Option<(String, String)>,
+    signed_introspection: bool,
+    introspection_max_age: Duration,
     replay_guard: Arc<dyn ReplayGuard>,
     token_cache_bytes: u64,
     dpop_nonces: Option<DpopNonces>,
@@ -83,6 +90,9 @@ impl VerifierBuilder {
             public_url: None,
             proxies: Proxies::default(),
             timing: Timing::default(),
+            introspection: None,
+            signed_introspection: false,
+            introspection_max_age: DEFAULT_INTROSPECTION_MAX_AGE,
         }
     }
 
@@ -119,6 +129,27 @@ impl VerifierBuilder {
     /// How far the clocks of issuer and API may disagree: 30 seconds unless set, at most 300.
     pub fn leeway(self, leeway: Duration) -> Self {
         Self { leeway: leeway.min(MAX_LEEWAY), ..self }
+    }
+
+    /// Takes opaque access tokens as well: the issuer is asked what they mean (RFC 7662), as this
+    /// client (HTTP Basic), which has to protect the API's resource there. What it says is
+    /// remembered until the token ends, in as much room as [`token_cache`](Self::token_cache) has
+    /// and beside it; the pushed revocations end it at once, and without them it counts for ten
+    /// seconds ([`introspection_max_age`](Self::introspection_max_age)).
+    pub fn introspection(self, client_id: &str, client_secret: &str) -> Self {
+        Self { introspection: Some((client_id.to_owned(), client_secret.to_owned())), ..self }
+    }
+
+    /// Asks for signed answers (RFC 9701) and takes no others: then what lies between issuer and
+    /// API cannot change them.
+    pub fn signed_introspection(self) -> Self {
+        Self { signed_introspection: true, ..self }
+    }
+
+    /// How long an answer about an opaque token counts with
+    /// [`no_revocations`](Self::no_revocations): 10 seconds unless set.
+    pub fn introspection_max_age(self, limit: Duration) -> Self {
+        Self { introspection_max_age: limit, ..self }
     }
 
     /// The URL of the API's metadata, named in every challenge (RFC 9728 section 5.1). See
@@ -210,11 +241,17 @@ impl VerifierBuilder {
         }
         let public_url = public_url(self.public_url.as_deref(), &self.audience)?;
         let policy = Policy::access_token(&self.issuer, &self.audience, &self.algorithms)?;
-        let credentials = match self.revocations {
+        let credentials = match &self.revocations {
             Revocations::Undecided => return Err(BuildError::RevocationsUndecided),
             Revocations::None => None,
-            Revocations::Follow(credentials) => Some(credentials.ok_or(BuildError::EmptyClientId)?),
+            Revocations::Follow(credentials) => {
+                Some(credentials.clone().ok_or(BuildError::EmptyClientId)?)
+            }
         };
+        let (endpoints, endpoints_seen) = watch::channel(None);
+        let introspector = self
+            .asking()?
+            .map(|asking| Introspector::new(asking, runtime.clone(), endpoints_seen.clone()));
         let needs_nonce = self.dpop_nonces.is_some();
         let dpop = match self.dpop_nonces {
             Some(nonces) => DpopRules::new().with_nonces(nonces),
@@ -233,6 +270,7 @@ impl VerifierBuilder {
             leeway: self.leeway,
             keys: JwksCache::new(self.timing.unknown_key_pause),
             follows_revocations: credentials.is_some(),
+            introspector,
             verified_tokens: TokenCache::new(self.token_cache_bytes),
             deny_set: DenySet::new(),
             freshness: Freshness::new(),
@@ -248,7 +286,6 @@ impl VerifierBuilder {
             timing: self.timing,
         });
         let fetcher = Arc::new(Fetcher::new());
-        let (endpoints, endpoints_seen) = watch::channel(None);
         let keys = KeyRefresher::new(shared.clone(), fetcher.clone(), issuer, endpoints);
         let mut tasks = vec![runtime.spawn(keys.run()).abort_handle()];
         if let Some(credentials) = credentials {
@@ -256,6 +293,25 @@ impl VerifierBuilder {
             tasks.push(runtime.spawn(feed.run()).abort_handle());
         }
         Ok(Verifier::new(shared, tasks))
+    }
+
+    fn asking(&self) -> Result<Option<Asking>, BuildError> {
+        let Some((client_id, client_secret)) = &self.introspection else {
+            let wanted = self.signed_introspection || self.when_stale == WhenStale::Introspect;
+            return if wanted { Err(BuildError::IntrospectionUndecided) } else { Ok(None) };
+        };
+        let credentials =
+            (!client_id.is_empty()).then(|| basic_credentials(client_id, client_secret)).flatten();
+        let signed = self.signed_introspection.then(|| {
+            let policy = Policy::introspection_response(&self.issuer, client_id, &self.algorithms)?;
+            Ok::<_, BuildError>(policy.leeway(self.leeway).max_age(ANSWER_MAX_AGE))
+        });
+        Ok(Some(Asking {
+            credentials: credentials.ok_or(BuildError::EmptyClientId)?,
+            signed: signed.transpose()?,
+            max_age: self.introspection_max_age,
+            cache_bytes: self.token_cache_bytes,
+        }))
     }
 }
 

@@ -279,6 +279,8 @@ mod tests {
             Error::Token(countersign_jose::Error::UnknownKey),
             Error::Revoked,
             Error::Replayed,
+            Error::Opaque,
+            Error::Inactive,
         ] {
             check(&reason.into(), 401, Some(invalid), "invalid_token");
         }
@@ -286,7 +288,9 @@ mod tests {
             "Bearer error=\"invalid_token\", error_description=\"The token has expired.\"";
         let reason = Error::Token(countersign_jose::Error::Expired);
         check(&reason.into(), 401, Some(expired), "invalid_token");
-        for reason in [Error::NotReady, Error::Stale, Error::ReplayGuardFull] {
+        for reason in
+            [Error::NotReady, Error::Stale, Error::IntrospectionFailed, Error::ReplayGuardFull]
+        {
             check(&reason.into(), 503, None, "temporarily_unavailable");
         }
         let scope = "Bearer error=\"insufficient_scope\", error_description=\"The token does not \

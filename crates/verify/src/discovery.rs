@@ -10,6 +10,7 @@ use crate::secure_url;
 pub(crate) struct Endpoints {
     pub(crate) jwks: Uri,
     pub(crate) revocations: Option<RevocationEndpoints>,
+    pub(crate) introspection: Option<Uri>,
 }
 
 /// Where the issuer publishes revocations.
@@ -34,6 +35,7 @@ pub(crate) enum MetadataError {
 struct Metadata {
     issuer: String,
     jwks_uri: String,
+    introspection_endpoint: Option<String>,
     revocation_feed_endpoint: Option<String>,
     revocation_snapshot_endpoint: Option<String>,
 }
@@ -73,7 +75,10 @@ pub(crate) fn read(json: &[u8], issuer: &str, loopback: bool) -> Result<Endpoint
             }),
             _ => None,
         };
-    Ok(Endpoints { jwks: url("jwks_uri", &metadata.jwks_uri)?, revocations })
+    let introspection = metadata.introspection_endpoint.as_deref();
+    let introspection =
+        introspection.map(|text| url("introspection_endpoint", text)).transpose()?;
+    Ok(Endpoints { jwks: url("jwks_uri", &metadata.jwks_uri)?, revocations, introspection })
 }
 
 #[cfg(test)]

@@ -28,6 +28,20 @@ pub enum Error {
     /// The keys, or the first snapshot of the revocations, have not been loaded yet.
     #[error("the keys or the revocations have not been loaded yet")]
     NotReady,
+    /// The token is opaque: only its issuer can read it, and this verifier was not told how to ask
+    /// ([`VerifierBuilder::introspection`](crate::VerifierBuilder::introspection)).
+    #[error("the token is opaque, and this verifier was not told how to ask its issuer")]
+    Opaque,
+    /// The issuer says that the token is not active.
+    #[error("the issuer says that the token is not active")]
+    Inactive,
+    /// The issuer has to be asked about the token, which
+    /// [`verify_now`](crate::Verifier::verify_now) does not do.
+    #[error("the issuer has to be asked about the token")]
+    NotIntrospected,
+    /// The issuer could not be asked about the token, or has been asked too much.
+    #[error("the issuer could not be asked about the token")]
+    IntrospectionFailed,
     /// The revocations are older than the limit, so a revoked token could not be told from a good
     /// one.
     #[error("the revocations are older than the limit")]
@@ -45,6 +59,10 @@ impl Error {
             Self::ReplayGuardFull => "replay_guard_full",
             Self::ReplayGuardUnreachable => "replay_guard_unreachable",
             Self::NotReady => "not_ready",
+            Self::Opaque => "opaque_token",
+            Self::Inactive => "inactive",
+            Self::NotIntrospected => "not_introspected",
+            Self::IntrospectionFailed => "introspection_failed",
             Self::Stale => "stale",
         }
     }
@@ -53,7 +71,12 @@ impl Error {
     pub const fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::ReplayGuardFull | Self::ReplayGuardUnreachable | Self::NotReady | Self::Stale
+            Self::ReplayGuardFull
+                | Self::ReplayGuardUnreachable
+                | Self::NotReady
+                | Self::Stale
+                | Self::NotIntrospected
+                | Self::IntrospectionFailed
         )
     }
 }
@@ -101,9 +124,13 @@ pub enum BuildError {
     /// Neither `revocations` nor `no_revocations` was called.
     #[error("say either revocations(client_id, client_secret) or no_revocations()")]
     RevocationsUndecided,
-    /// The client id for the revocation feed is empty.
-    #[error("the client id for the revocation feed is empty")]
+    /// The client id for the revocation feed or for introspection is empty.
+    #[error("the client id for the revocation feed or for introspection is empty")]
     EmptyClientId,
+    /// The issuer is to be asked, by `WhenStale::Introspect` or `signed_introspection`, but
+    /// `introspection` was not called.
+    #[error("say introspection(client_id, client_secret) as well: the issuer is to be asked")]
+    IntrospectionUndecided,
     /// `start` was called outside a tokio runtime.
     #[error("start() needs a running tokio runtime")]
     NoRuntime,
@@ -120,6 +147,7 @@ impl BuildError {
             Self::SymmetricAlgorithm => "symmetric_algorithm",
             Self::RevocationsUndecided => "revocations_undecided",
             Self::EmptyClientId => "empty_client_id",
+            Self::IntrospectionUndecided => "introspection_undecided",
             Self::NoRuntime => "no_runtime",
         }
     }

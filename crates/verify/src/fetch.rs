@@ -1,23 +1,26 @@
-//! GET requests with bounds on time and size. Redirects are answers like any other: following one
+//! Requests with bounds on time and size. Redirects are answers like any other: following one
 //! could lead the credentials, or the trust in the keys, to another host.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use tokio::{sync::OnceCell, time::timeout};
 
 const USER_AGENT: &str = concat!("countersign-verify/", env!("CARGO_PKG_VERSION"));
 
-type Plain = Client<HttpConnector, Empty<Bytes>>;
-type Secure = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
+type Plain = Client<HttpConnector, Full<Bytes>>;
+type Secure = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// A connection that was not used for so long is closed: the issuer's end may be by then.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Speaks http and https. The certificates of the system are read at the first https request, so a
 /// verifier of a loopback issuer never needs any.
@@ -25,6 +28,8 @@ type Secure = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 pub(crate) struct Fetcher {
     plain: Plain,
     secure: OnceCell<Secure>,
+    /// Connections that are kept for the next request.
+    kept: usize,
 }
 
 /// A whole answer.
@@ -49,8 +54,32 @@ pub(crate) enum FetchError {
 }
 
 impl Fetcher {
+    /// Keeps no connection: requests are minutes apart, and a kept one may be dead by then.
     pub(crate) fn new() -> Self {
-        Self { plain: client(connector(false)), secure: OnceCell::new() }
+        Self::keeping(0)
+    }
+
+    /// For many small requests.
+    pub(crate) fn keeping_connections() -> Self {
+        Self::keeping(32)
+    }
+
+    fn keeping(kept: usize) -> Self {
+        Self { plain: client(connector(false), kept), secure: OnceCell::new(), kept }
+    }
+
+    /// Sends a body and fetches a whole answer of at most `limit` bytes.
+    pub(crate) async fn post(
+        &self,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Reply, FetchError> {
+        let mut request = request(uri, headers, body);
+        *request.method_mut() = Method::POST;
+        self.exchange(request, limit, within).await
     }
 
     /// Fetches a whole answer of at most `limit` bytes.
@@ -61,8 +90,17 @@ impl Fetcher {
         limit: usize,
         within: Duration,
     ) -> Result<Reply, FetchError> {
+        self.exchange(request(uri, headers, Bytes::new()), limit, within).await
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        limit: usize,
+        within: Duration,
+    ) -> Result<Reply, FetchError> {
         let whole = async {
-            let (parts, body) = self.send(uri, headers).await?.into_parts();
+            let (parts, body) = self.send(request).await?.into_parts();
             let body = Limited::new(body, limit).collect().await;
             let body = body.map_err(|_| FetchError::Body(limit))?.to_bytes();
             Ok(Reply { status: parts.status, headers: parts.headers, body })
@@ -77,18 +115,14 @@ impl Fetcher {
         headers: HeaderMap,
         within: Duration,
     ) -> Result<Response<Incoming>, FetchError> {
-        let head = timeout(within, self.send(uri, headers)).await;
+        let head = timeout(within, self.send(request(uri, headers, Bytes::new()))).await;
         head.unwrap_or(Err(FetchError::TimedOut(within)))
     }
 
-    async fn send(&self, uri: &Uri, headers: HeaderMap) -> Result<Response<Incoming>, FetchError> {
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = uri.clone();
-        *request.headers_mut() = headers;
-        let agent = HeaderValue::from_static(USER_AGENT);
-        request.headers_mut().insert(header::USER_AGENT, agent);
-        let response = if uri.scheme_str() == Some("https") {
-            self.secure.get_or_try_init(secure_client).await?.request(request).await
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, FetchError> {
+        let response = if request.uri().scheme_str() == Some("https") {
+            let secure = self.secure.get_or_try_init(|| secure_client(self.kept)).await?;
+            secure.request(request).await
         } else {
             self.plain.request(request).await
         };
@@ -96,12 +130,24 @@ impl Fetcher {
     }
 }
 
-/// No connection is kept: requests are minutes apart, and a kept one may be dead by then.
-fn client<C>(connector: C) -> Client<C, Empty<Bytes>>
+fn request(uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers;
+    let agent = HeaderValue::from_static(USER_AGENT);
+    request.headers_mut().insert(header::USER_AGENT, agent);
+    request
+}
+
+fn client<C>(connector: C, kept: usize) -> Client<C, Full<Bytes>>
 where
     C: hyper_util::client::legacy::connect::Connect + Clone,
 {
-    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(kept)
+        .build(connector)
 }
 
 fn connector(for_tls: bool) -> HttpConnector {
@@ -112,7 +158,7 @@ fn connector(for_tls: bool) -> HttpConnector {
 }
 
 /// Reads the system's certificates, which are files, away from the threads that serve requests.
-async fn secure_client() -> Result<Secure, FetchError> {
+async fn secure_client(kept: usize) -> Result<Secure, FetchError> {
     let config = tokio::task::spawn_blocking(tls_config).await;
     let config = config.map_err(|error| FetchError::Tls(error.to_string()))??;
     let connector = HttpsConnectorBuilder::new()
@@ -120,7 +166,7 @@ async fn secure_client() -> Result<Secure, FetchError> {
         .https_only()
         .enable_http1()
         .wrap_connector(connector(true));
-    Ok(client(connector))
+    Ok(client(connector, kept))
 }
 
 /// The crypto provider is named here: a default of the process could be another one or none.

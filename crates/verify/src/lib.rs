@@ -24,6 +24,7 @@
 //! | `jwks_cache` | the issuer's keys; which answer may replace them |
 //! | `deny_set`, `replay`, `id_key` | [`DenySet`], [`ReplayGuard`], and the keys of both |
 //! | `token_cache`, `remembered` | [`TokenCache`]: tokens that need no cryptography any more |
+//! | `introspection`, `introspector` | opaque tokens: what the issuer says of them |
 //! | `revocation`, `sse` | what the feed says, and how it is read |
 //! | `staleness` | [`WhenStale`], and how old the revocations are |
 //! | `bearer`, `presented` | [`bearer_token`], [`Presented`]: what a request shows |
@@ -51,6 +52,8 @@ mod error;
 mod feed;
 mod fetch;
 mod id_key;
+mod introspection;
+mod introspector;
 mod jwks_cache;
 mod layer;
 mod metrics;

@@ -34,6 +34,17 @@ pub struct Metrics {
     pub unknown_keys_throttled: u64,
     /// Keys in the last set that could not be used.
     pub unusable_keys: u64,
+    /// Questions to the issuer about tokens.
+    pub introspections: u64,
+    /// Questions that were not answered, or not in a usable way.
+    pub introspection_failures: u64,
+    /// Tokens that the issuer could not be asked about, because too many others were waiting or
+    /// too many texts of unknown form had come.
+    pub introspections_throttled: u64,
+    /// Tokens about which the issuer had been asked before.
+    pub introspected_before: u64,
+    /// The number of tokens for which an answer of the issuer is remembered.
+    pub introspected_tokens: u64,
     /// Snapshots of the revocations that were loaded.
     pub snapshots: u64,
     /// Frames of the feed that were applied, heartbeats included.
@@ -109,6 +120,9 @@ pub(crate) struct Counters {
     pub(crate) unknown_key_loads: Counter,
     pub(crate) unknown_keys_throttled: Counter,
     pub(crate) unusable_keys: Counter,
+    pub(crate) introspections: Counter,
+    pub(crate) introspection_failures: Counter,
+    pub(crate) introspections_throttled: Counter,
     pub(crate) snapshots: Counter,
     pub(crate) feed_frames: Counter,
     pub(crate) feed_failures: Counter,
@@ -128,6 +142,9 @@ impl Counters {
             unknown_key_loads: self.unknown_key_loads.get(),
             unknown_keys_throttled: self.unknown_keys_throttled.get(),
             unusable_keys: self.unusable_keys.get(),
+            introspections: self.introspections.get(),
+            introspection_failures: self.introspection_failures.get(),
+            introspections_throttled: self.introspections_throttled.get(),
             snapshots: self.snapshots.get(),
             feed_frames: self.feed_frames.get(),
             feed_failures: self.feed_failures.get(),

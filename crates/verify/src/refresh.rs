@@ -157,6 +157,9 @@ impl KeyRefresher {
         }
         if let Some(keys) = &*self.shared.keys.keys() {
             self.shared.verified_tokens.prune(keys, clock::now());
+            if let Some(introspector) = &self.shared.introspector {
+                introspector.prune(&self.shared, clock::now());
+            }
         }
         Ok(jwks_cache::lifetime(&reply.headers, &self.shared.timing))
     }

@@ -16,6 +16,12 @@ pub enum WhenStale {
     /// ones while the feed is down.
     #[default]
     Reject,
+    /// Ask the issuer about each token, and refuse it if that fails (see
+    /// [`VerifierBuilder::introspection`](crate::VerifierBuilder::introspection)). An answer
+    /// counts for one second, so what is accepted was good at its issuer at most two seconds
+    /// before, the longest that a question may take. A verifier that has never loaded the
+    /// revocations refuses even so.
+    Introspect,
     /// Accept it. **Unsafe:** whoever can cut the feed can go on using a revoked token until it
     /// expires. A verifier that has never loaded the revocations refuses even so.
     DangerAccept,

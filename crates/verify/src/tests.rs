@@ -2,6 +2,7 @@
 
 mod building;
 mod feed;
+mod introspection;
 mod issuer;
 mod keys;
 mod layer;
@@ -27,6 +28,9 @@ fn short() -> Timing {
         unknown_key_pause: millis(500),
         keys_lifetime: Duration::from_secs(60),
         keys_lifetime_bounds: (millis(20), Duration::from_secs(60)),
+        question: millis(400),
+        refusal_kept: millis(150),
+        answer_when_stale: millis(60),
         prune: millis(50),
     }
 }

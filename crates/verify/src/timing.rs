@@ -17,6 +17,12 @@ pub(crate) struct Timing {
     /// The keys' lifetime when the issuer states none.
     pub(crate) keys_lifetime: Duration,
     pub(crate) keys_lifetime_bounds: (Duration, Duration),
+    /// For a question about a token, with the wait for its turn.
+    pub(crate) question: Duration,
+    /// How long it is remembered that a token was refused by its issuer.
+    pub(crate) refusal_kept: Duration,
+    /// How long an answer counts while the revocations are too old.
+    pub(crate) answer_when_stale: Duration,
     /// Between two walks over the deny set.
     pub(crate) prune: Duration,
 }
@@ -33,6 +39,9 @@ impl Default for Timing {
             unknown_key_pause: seconds(10),
             keys_lifetime: seconds(300),
             keys_lifetime_bounds: (seconds(30), seconds(3600)),
+            question: seconds(2),
+            refusal_kept: seconds(5),
+            answer_when_stale: seconds(1),
             prune: seconds(30),
         }
     }

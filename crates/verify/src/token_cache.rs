@@ -39,9 +39,9 @@ impl TokenCache {
         now: Timestamp,
     ) -> Result<Caller, countersign_jose::Error> {
         if let Some(caller) = self.callers.get(token) {
-            if caller.was_verified_with(keys) {
+            if let Some(signed) = caller.verified_with(keys) {
                 self.hits.add_one();
-                policy.recheck(&caller, now).inspect_err(|_| self.callers.remove(token))?;
+                policy.recheck(signed, now).inspect_err(|_| self.callers.remove(token))?;
                 return Ok(caller);
             }
             // What another set of keys verified is worth nothing any more.
@@ -56,7 +56,7 @@ impl TokenCache {
     /// be accepted anyhow; this gives their memory back.
     pub fn prune(&self, keys: &Arc<KeySet>, now: Timestamp) {
         let lives = |caller: &Caller| {
-            caller.was_verified_with(keys) && now < Timestamp::from_secs(caller.expires_at)
+            caller.verified_with(keys).is_some() && now < Timestamp::from_secs(caller.expires_at)
         };
         self.callers.retain(lives);
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use countersign_jose::{AccessToken, Policy, Timestamp, Verified};
+use countersign_jose::{AccessToken, Policy, Timestamp};
 use http::{Request, Response};
 use tokio::{sync::Notify, task::AbortHandle, time::timeout};
 
@@ -19,6 +19,8 @@ use crate::{
     VerifierBuilder, WhenStale,
     challenge::{Offer, Tried},
     clock,
+    introspection::{self, Form},
+    introspector::{Introspector, Told},
     jwks_cache::{Ask, JwksCache},
     metrics::Counters,
     proxy::Proxies,
@@ -49,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) leeway: Duration,
     pub(crate) keys: JwksCache,
     pub(crate) follows_revocations: bool,
+    pub(crate) introspector: Option<Introspector>,
     pub(crate) verified_tokens: TokenCache,
     pub(crate) deny_set: DenySet,
     pub(crate) freshness: Freshness,
@@ -79,7 +82,9 @@ impl Verifier {
 
     /// Checks a token that came as `Authorization: Bearer` and with nothing else. One that is bound
     /// to a key or a certificate is refused: it is checked together with its proof, by
-    /// [`verify_presented`](Self::verify_presented).
+    /// [`verify_presented`](Self::verify_presented). Waits for nothing but this: if
+    /// the token names a key that is not known, the keys may be loaded again once, for all such
+    /// tokens together; and about an opaque token the issuer may be asked, once for all.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_temporary`] tells a bad token from a verifier that cannot judge.
@@ -87,9 +92,10 @@ impl Verifier {
         self.verify_presented(&Presented::bearer(token), now).await
     }
 
-    /// Checks a token together with what its sender shows. Waits for nothing but two things: if the
-    /// token names a key that is not known, the keys may be loaded again once, for all such tokens
-    /// together; and the guard of used proofs is asked.
+    /// Checks a token together with what its sender shows. Waits for nothing but three things: if
+    /// the token names a key that is not known, the keys may be loaded again once, for all such
+    /// tokens together; about an opaque token the issuer may be asked, once for all; and the guard
+    /// of used proofs is asked.
     ///
     /// # Errors
     /// See [`Error`].
@@ -108,11 +114,17 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<(Caller, Option<String>), Error> {
         let shared = &self.handle.shared;
-        let mut outcome = shared.check(presented.token, now);
+        let mut outcome = shared.check(presented.token, None, now);
         if outcome == Err(Error::Token(countersign_jose::Error::UnknownKey))
             && shared.newer_keys().await
         {
-            outcome = shared.check(presented.token, now);
+            outcome = shared.check(presented.token, None, now);
+        }
+        if outcome == Err(Error::NotIntrospected) {
+            outcome = match Introspector::ask(shared, presented.token).await {
+                Ok(told) => shared.check(presented.token, Some(told), now),
+                Err(reason) => Err(reason),
+            };
         }
         let outcome = match outcome {
             Ok(caller) => shared.check_sender(caller, presented, now).await,
@@ -123,13 +135,13 @@ impl Verifier {
     }
 
     /// Checks a token as [`verify`](Self::verify) does, without ever waiting: a key that is not
-    /// known is an error at once.
+    /// known is an error at once, and so is an opaque token about which nobody was asked yet.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn verify_now(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
         let shared = &self.handle.shared;
-        let outcome = shared.check(token, now).and_then(|caller| {
+        let outcome = shared.check(token, None, now).and_then(|caller| {
             shared.senders.judge(&caller, &Presented::bearer(token), now)?;
             Ok(caller)
         });
@@ -158,11 +170,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Error::Replayed`], or that the guard cannot tell.
-    pub async fn use_once(
-        &self,
-        token: &Verified<AccessToken>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    pub async fn use_once(&self, token: &Caller, now: Timestamp) -> Result<(), Error> {
         let shared = &self.handle.shared;
         // Through the leeway an expired token still passes, so it is remembered as long.
         let until = Timestamp::from_secs(token.expires_at).plus(shared.leeway);
@@ -196,19 +204,27 @@ impl Verifier {
     }
 
     /// Whether a good token would be accepted now: keys and revocations are loaded, and the
-    /// revocations are not older than the limit.
+    /// revocations are not older than the limit, or the issuer is to be asked then.
     pub fn is_ready(&self) -> bool {
         let shared = &self.handle.shared;
-        shared.keys.is_loaded() && shared.judge_freshness(clock::now()).is_ok()
+        let fresh = match shared.judge_freshness(clock::now()) {
+            Err(Error::Stale) => shared.when_stale == WhenStale::Introspect,
+            fresh => fresh.is_ok(),
+        };
+        shared.keys.is_loaded() && fresh
     }
 
     /// Counters and ages, for the program's own metrics.
     pub fn metrics(&self) -> Metrics {
         let shared = &self.handle.shared;
+        let introspector = shared.introspector.as_ref();
         Metrics {
             revocations: u64::try_from(shared.deny_set.len()).unwrap_or(u64::MAX),
             cached: shared.verified_tokens.hits(),
             cached_tokens: u64::try_from(shared.verified_tokens.len()).unwrap_or(u64::MAX),
+            introspected_before: introspector.map_or(0, |asked| asked.hits.get()),
+            introspected_tokens: introspector
+                .map_or(0, |asked| u64::try_from(asked.len()).unwrap_or(u64::MAX)),
             keys_age: shared.keys.age(),
             revocations_age: shared.freshness.age(),
             ..shared.counters.read()
@@ -227,14 +243,26 @@ impl Verifier {
 impl Shared {
     /// The check. The token is judged first, so that a bad one is told so also while the verifier
     /// is not ready, and the deny set before its age: what is known to be revoked stays refused.
-    fn check(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
+    ///
+    /// `told` is what the issuer has just said of the token, if it was asked.
+    fn check(&self, token: &str, told: Option<Told>, now: Timestamp) -> Result<Caller, Error> {
         let keys = self.keys.keys();
         let keys = keys.as_ref().ok_or(Error::NotReady)?;
-        let caller = self.verified_tokens.verify(&self.policy, keys, token, now)?;
-        if self.deny_set.is_revoked((&*caller).into(), now) {
+        let caller = match self.verified_tokens.verify(&self.policy, keys, token, now) {
+            Err(countersign_jose::Error::Malformed) => {
+                self.introspected(token, told.as_ref(), now)?
+            }
+            verified => verified?,
+        };
+        if self.deny_set.is_revoked(caller.names(), now) {
             return Err(Error::Revoked);
         }
-        self.judge_freshness(now)?;
+        match self.judge_freshness(now) {
+            Err(Error::Stale) if self.when_stale == WhenStale::Introspect => {
+                self.confirm(&caller, token, told)?;
+            }
+            fresh => fresh?,
+        }
         Ok(caller)
     }
 
@@ -252,6 +280,56 @@ impl Shared {
         Ok((caller, proof.nonce_for_next().map(str::to_owned)))
     }
 
+    /// The caller that an opaque token stands for, by the word of its issuer.
+    fn introspected(
+        &self,
+        token: &str,
+        told: Option<&Told>,
+        now: Timestamp,
+    ) -> Result<Caller, Error> {
+        let Some(introspector) = &self.introspector else {
+            return Err(if introspection::is_own(token) {
+                Error::Opaque
+            } else {
+                countersign_jose::Error::Malformed.into()
+            });
+        };
+        if let Some(told) = told {
+            return told.verdict.clone();
+        }
+        if introspection::form(token) == Form::Impossible {
+            return Err(countersign_jose::Error::Malformed.into());
+        }
+        let limit = self.answer_limit(introspector, now);
+        let told = introspector.remembered(self, token, limit).ok_or(Error::NotIntrospected)?;
+        let caller = told.verdict?;
+        self.policy.recheck_claims(&caller, now)?;
+        Ok(caller)
+    }
+
+    /// How old an answer may be. While the feed is followed, it ends what has to end.
+    fn answer_limit(&self, introspector: &Introspector, now: Timestamp) -> Option<Duration> {
+        if !self.follows_revocations {
+            return Some(introspector.max_age());
+        }
+        let stale = self.judge_freshness(now) == Err(Error::Stale);
+        let asks = self.when_stale == WhenStale::Introspect;
+        (stale && asks).then_some(self.timing.answer_when_stale)
+    }
+
+    /// Makes sure, while the revocations are too old, that the issuer still stands by a token.
+    fn confirm(&self, caller: &Caller, token: &str, told: Option<Told>) -> Result<(), Error> {
+        if told.is_none() && caller.signed().is_none() {
+            // Its answer is as young as it has to be, or it would not have got here.
+            return Ok(());
+        }
+        let introspector = self.introspector.as_ref().ok_or(Error::Stale)?;
+        let limit = Some(self.timing.answer_when_stale);
+        let told = told.or_else(|| introspector.remembered(self, token, limit));
+        let confirmed = told.ok_or(Error::NotIntrospected)?.verdict?;
+        if confirmed.names().token_id == caller.token_id { Ok(()) } else { Err(Error::Inactive) }
+    }
+
     fn judge_freshness(&self, now: Timestamp) -> Result<(), Error> {
         if !self.follows_revocations {
             return Ok(());
@@ -260,15 +338,14 @@ impl Shared {
             return Err(Error::NotReady);
         }
         match self.when_stale {
-            WhenStale::Reject if !self.freshness.is_fresh(self.max_staleness, now) => {
-                Err(Error::Stale)
-            }
-            WhenStale::Reject | WhenStale::DangerAccept => Ok(()),
+            WhenStale::DangerAccept => Ok(()),
+            _ if self.freshness.is_fresh(self.max_staleness, now) => Ok(()),
+            WhenStale::Reject | WhenStale::Introspect => Err(Error::Stale),
         }
     }
 
     /// Gets newer keys, or waits for those who are getting them. Tells whether to look again.
-    async fn newer_keys(&self) -> bool {
+    pub(crate) async fn newer_keys(&self) -> bool {
         match self.keys.ask() {
             Ask::TooSoon => {
                 self.counters.unknown_keys_throttled.add_one();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use countersign_jose::{AccessToken, Error, KeySet, Policy, Verified, jwt};
 use countersign_protocol::Timestamp;
 use countersign_server::process;
-use countersign_verify::{Algorithm, Verifier};
+use countersign_verify::{Algorithm, Caller, Verifier};
 use serde_json::{Value, json};
 
 use crate::output::{self, Failure, bold};
@@ -159,7 +159,10 @@ fn fetch_and_verify(issuer: &str, audience: &str, token: &str) -> Result<Option<
             return Ok(None);
         }
         let outcome = verifier.verify(token, process::now()).await;
-        let outcome = outcome.map(|caller| Verified::clone(&caller));
+        let signed = |caller: Caller| {
+            caller.signed().cloned().expect("a verifier that asks nobody goes by signatures alone")
+        };
+        let outcome = outcome.map(signed);
         Ok(Some(outcome.map_err(|error| (error.code(), error.to_string()))))
     })
 }

@@ -35,7 +35,7 @@ fn described(issuer: &str) -> ProtectedResource {
 
 /// Who calls: the claims of the token.
 async fn me(caller: Caller) -> Json<Value> {
-    Json(serde_json::to_value(&**caller).unwrap_or_default())
+    Json(serde_json::to_value(&*caller).unwrap_or_default())
 }
 
 /// Something that must not happen twice with one token.

@@ -73,6 +73,7 @@ fn verifier(config: &Config) -> Arc<Verifier> {
     let resource = resource(&config.issuer);
     let verifier = Verifier::discover(&config.issuer, &resource)
         .revocations(SERVICE_ID, SERVICE_SECRET)
+        .introspection(SERVICE_ID, SERVICE_SECRET)
         .resource_metadata(&api::metadata_url(&config.issuer))
         .start()
         .expect("issuer, audience and credentials are given");

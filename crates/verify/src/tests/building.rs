@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{describe, eventually, following, issuer::Issuer, short};
-use crate::{Algorithm, Verifier, VerifierBuilder};
+use crate::{Algorithm, Verifier, VerifierBuilder, WhenStale};
 
 #[tokio::test]
 async fn a_wrong_description_does_not_start() {
@@ -25,6 +25,17 @@ async fn a_wrong_description_does_not_start() {
         good,
         |builder| builder.no_revocations().resource_metadata("http://api.example/x"),
         "resource_metadata",
+    );
+    check(good, |builder| builder.no_revocations().introspection("", "secret"), "empty_client_id");
+    check(
+        good,
+        |builder| builder.no_revocations().signed_introspection(),
+        "introspection_undecided",
+    );
+    check(
+        good,
+        |builder| builder.revocations("a", "b").when_stale(WhenStale::Introspect),
+        "introspection_undecided",
     );
     for issuer in ["", "id.example", "http://id.example", "https://id.example?x=1", "https://a#b"] {
         check(issuer, VerifierBuilder::no_revocations, "issuer");

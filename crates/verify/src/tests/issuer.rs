@@ -1,6 +1,7 @@
 //! An issuer on this machine that follows a script.
 
 use std::{
+    collections::HashMap,
     convert::Infallible,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
@@ -9,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use countersign_jose::{AccessToken, Algorithm, SigningKey, jwt};
+use countersign_jose::{AccessToken, Algorithm, IntrospectionResponse, SigningKey, base64url, jwt};
 use http::{Request, Response, header};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
@@ -68,6 +69,14 @@ pub(super) struct Script {
     pub(super) snapshots: u64,
     pub(super) jwks_loads: u64,
     pub(super) unchanged: u64,
+    /// What is told of tokens; of all others, that they are not active.
+    pub(super) told: HashMap<String, serde_json::Value>,
+    pub(super) introspection_status: u16,
+    pub(super) introspection_delay: Duration,
+    /// Answers are signed, for this audience.
+    pub(super) signed_for: Option<String>,
+    /// The bodies and `Accept` of all questions.
+    pub(super) questions: Vec<(String, String)>,
     /// Every request, as path, `Authorization` and `Last-Event-ID`.
     pub(super) requests: Vec<(String, String, String)>,
 }
@@ -106,6 +115,23 @@ impl Issuer {
         change(&mut claims);
         let script = self.script();
         jwt::sign(script.keys.last().expect("a key"), AccessToken::TYPE, &claims).expect("a token")
+    }
+
+    /// An opaque token that the issuer tells this of, beside what a token has to say.
+    pub(super) fn opaque(&self, token_id: &str, change: impl FnOnce(&mut AccessToken)) -> String {
+        let mut claims = claims(&self.url, token_id);
+        change(&mut claims);
+        let text = format!("csa_{}", base64url::encode(format!("{token_id:>60}").as_bytes()));
+        self.tell_of(&text, &claims);
+        text
+    }
+
+    /// What the issuer tells of a text from now on.
+    pub(super) fn tell_of(&self, text: &str, claims: &AccessToken) {
+        let mut told = serde_json::to_value(claims).expect("claims");
+        told["active"] = true.into();
+        told["token_type"] = "Bearer".into();
+        self.script().told.insert(text.to_owned(), told);
     }
 
     pub(super) fn revoke(&self, kind: &str, id: &str) {
@@ -157,6 +183,11 @@ impl Script {
             snapshots: 0,
             jwks_loads: 0,
             unchanged: 0,
+            told: HashMap::new(),
+            introspection_status: 200,
+            introspection_delay: Duration::ZERO,
+            signed_for: None,
+            questions: Vec::new(),
             requests: Vec::new(),
         }
     }
@@ -164,8 +195,11 @@ impl Script {
     pub(super) fn revoke(&mut self, kind: &str, id: &str) {
         self.seq += 1;
         let (seq, expires_at) = (self.seq, clock::now().as_secs() + 300);
-        let event = serde_json::json!(
+        let mut event = serde_json::json!(
             {"seq": seq, "kind": kind, "id": id, "expires_at": expires_at});
+        if kind == "client" {
+            event["issued_until"] = clock::now().as_secs().into();
+        }
         self.events.push((seq, event.to_string()));
     }
 
@@ -196,6 +230,29 @@ impl Script {
         respond(404, String::new())
     }
 
+    fn introspect(&mut self, form: &str, accept: &str) -> Response<Full<Bytes>> {
+        self.questions.push((form.to_owned(), accept.to_owned()));
+        let token = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "token");
+        let token = token.expect("a token is asked about").1;
+        let told = self.told.get(&*token).cloned();
+        let told = told.unwrap_or_else(|| serde_json::json!({"active": false}));
+        let Some(audience) = &self.signed_for else {
+            return respond(self.introspection_status, told.to_string());
+        };
+        let answer = IntrospectionResponse {
+            issuer: self.url.clone(),
+            audience: vec![audience.clone()],
+            issued_at: clock::now().as_secs(),
+            token_introspection: told.as_object().expect("an object").clone(),
+        };
+        let key = self.keys.last().expect("a key");
+        let signed = jwt::sign(key, IntrospectionResponse::TYPE, &answer).expect("an answer");
+        let mut response = respond(self.introspection_status, signed);
+        let kind = "application/token-introspection+jwt".parse().expect("a value");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+
     fn metadata(&self, path: &str) -> Response<Full<Bytes>> {
         if let Some((only, body)) = &self.metadata {
             let status = if *only == path { 200 } else { 404 };
@@ -209,6 +266,7 @@ impl Script {
         serde_json::json!({
             "issuer": url,
             "jwks_uri": format!("{url}/jwks"),
+            "introspection_endpoint": format!("{url}/introspect"),
             "revocation_feed_endpoint": format!("{url}/feed"),
             "revocation_snapshot_endpoint": format!("{url}/snapshot"),
         })
@@ -262,6 +320,19 @@ async fn serve(
     request: Request<Incoming>,
     script: Arc<Mutex<Script>>,
 ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
+    if request.uri().path().ends_with("/introspect") {
+        let accept = request.headers()[header::ACCEPT].to_str().expect("text").to_owned();
+        let authorization = request.headers()[header::AUTHORIZATION].to_str().expect("text");
+        assert_eq!(authorization, "Basic YXBpOnNlY3JldA==");
+        let body = request.into_body().collect().await.expect("a body").to_bytes();
+        let form = String::from_utf8(body.to_vec()).expect("text");
+        let (answer, delay) = {
+            let mut now = script.lock().expect("whole");
+            (now.introspect(&form, &accept), now.introspection_delay)
+        };
+        sleep(delay).await;
+        return Ok(answer.map(BoxBody::new));
+    }
     let mut now = script.lock().expect("whole");
     if !request.uri().path().ends_with("/feed") || now.feed_status != 200 {
         let mut response = now.answer(&request);
