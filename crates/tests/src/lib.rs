@@ -6,7 +6,9 @@
 pub mod binary;
 pub mod browser;
 pub mod folder;
+pub mod full_disk;
 pub mod http;
+pub mod proxy;
 pub mod relying_party;
 pub mod server;
 

@@ -1,6 +1,6 @@
-//! `countersign dev` as a child process.
+//! `countersign dev` or `serve` as a child process.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -10,25 +10,36 @@ use std::time::{Duration, Instant};
 
 use crate::folder::Folder;
 use crate::http::{self, Answer, Request};
-use crate::relying_party::{DEMO_SERVICE, Tokens, call_api};
+use crate::relying_party::{
+    DEMO_SERVICE, DEMO_SPA, DEMO_WEB, PASSWORD, REDIRECT_URI, Tokens, call_api,
+};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(15);
 
-/// A port and a data folder, which outlive the process that serves them.
+/// A port and a data folder, which outlive the processes that serve them.
 #[derive(Debug)]
 pub struct Site {
-    /// Where the server listens.
+    /// Where clients go: the issuer's address.
     pub address: SocketAddr,
     folder: Folder,
+    /// More configuration, if this is a site of `serve`.
+    serves: Option<String>,
 }
 
 impl Site {
-    /// A site that was never started.
+    /// A site of `countersign dev` that was never started.
     #[must_use]
     pub fn new() -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        Self { address, folder: Folder::new() }
+        Self { address, folder: Folder::new(), serves: None }
+    }
+
+    /// A site of `countersign serve` that was never started, with the demo clients and alice, and
+    /// this at the end of its configuration. Several processes may serve it.
+    #[must_use]
+    pub fn of_serve(more: &str) -> Self {
+        Self { serves: Some(more.to_owned()), ..Self::new() }
     }
 
     /// The issuer.
@@ -53,31 +64,93 @@ impl Site {
         command
     }
 
-    /// Starts the server and waits until it answers discovery.
+    /// Starts the server and waits until it answers.
     ///
     /// # Panics
     /// When it does not.
     #[must_use]
     pub fn start(&self) -> Server<'_> {
-        let log = self.folder.join("log.txt");
+        self.start_at(self.address)
+    }
+
+    /// Starts a server of this site on an address of its own, as one of several or behind
+    /// something that forwards to it.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn start_at(&self, address: SocketAddr) -> Server<'_> {
+        self.start_with(address, Command::new(crate::binary::path()))
+    }
+
+    /// Starts a server through a command to which the binary's arguments are added.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn start_with(&self, address: SocketAddr, mut command: Command) -> Server<'_> {
+        let operations = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        let ready = match &self.serves {
+            None => {
+                command.args(self.command().get_args());
+                address
+            }
+            Some(more) => {
+                let config = self.folder.join(&format!("{}.toml", address.port()));
+                fs::write(&config, self.config(address, operations, more)).expect("it is ours");
+                command.arg("serve").arg("--config").arg(config);
+                operations
+            }
+        };
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        let log = self.folder.join(&format!("{}.log", address.port()));
         let file = File::create(&log).expect("the log can be written");
-        let mut command = self.command();
         command.stdout(file.try_clone().expect("a file can be shared")).stderr(file);
         let start = Instant::now();
         let child = command.spawn().expect("the binary starts");
-        let mut server = Server { site: self, child, log, took: Duration::ZERO };
-        let discovery = Request::get("/.well-known/openid-configuration");
-        loop {
-            if http::try_send(self.address, &discovery).is_ok_and(|answer| answer.status == 200) {
-                server.took = start.elapsed();
-                server.wait_for_api();
-                return server;
-            }
+        let took = Duration::ZERO;
+        let mut server = Server { site: self, took, child, log, address, operations };
+        let request = match self.serves {
+            None => Request::get("/.well-known/openid-configuration"),
+            Some(_) => Request::get("/readyz"),
+        };
+        while !http::try_send(ready, &request).is_ok_and(|answer| answer.status == 200) {
             let ended = server.child.try_wait().expect("a child can be asked");
             let late = start.elapsed() > START_LIMIT;
             assert!(ended.is_none() && !late, "no start ({ended:?}): {}", server.said());
             std::thread::sleep(Duration::from_millis(1));
         }
+        server.took = start.elapsed();
+        if self.serves.is_none() {
+            server.wait_for_api();
+        }
+        server
+    }
+
+    fn config(&self, listen: SocketAddr, operations: SocketAddr, more: &str) -> String {
+        let (issuer, data) = (self.issuer(), self.data());
+        let mut text = format!("issuer = {issuer:?}\ndata_dir = {data:?}\n{more}\n");
+        text += &format!("[server]\nlisten = \"{listen}\"\noperations = \"{operations}\"\n");
+        for client in [DEMO_SPA, DEMO_WEB] {
+            let secret = client.secret.map_or_else(
+                || "token_endpoint_auth_method = \"none\"".to_owned(),
+                |secret| format!("client_secret = {secret:?}"),
+            );
+            text += &format!(
+                "[[client]]\nclient_id = {:?}\n{secret}\nredirect_uris = [{REDIRECT_URI:?}]\n\
+                 grant_types = [\"authorization_code\", \"refresh_token\"]\n\
+                 resources = [\"{issuer}/sample\"]\n",
+                client.id,
+            );
+        }
+        let (id, secret) = (DEMO_SERVICE.id, DEMO_SERVICE.secret.unwrap_or_default());
+        text += &format!(
+            "[[client]]\nclient_id = {id:?}\nclient_secret = {secret:?}\n\
+             grant_types = [\"client_credentials\"]\nresources = [\"{issuer}/sample\"]\n\
+             protects = [\"{issuer}/sample\"]\n\
+             [[user]]\nusername = \"alice\"\npassword = {PASSWORD:?}\n"
+        );
+        text
     }
 }
 
@@ -96,6 +169,8 @@ pub struct Server<'a> {
     pub took: Duration,
     child: Child,
     log: PathBuf,
+    address: SocketAddr,
+    operations: SocketAddr,
 }
 
 impl Server<'_> {
@@ -112,14 +187,23 @@ impl Server<'_> {
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.site.address
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Sends one request.
     #[must_use]
     pub fn send(&self, request: &Request) -> Answer {
-        http::send(self.site.address, request)
+        http::send(self.address, request)
+    }
+
+    /// What it counted of a metric, over all its labels but those given. Only `serve` has
+    /// metrics.
+    #[must_use]
+    pub fn counted(&self, metric: &str) -> u64 {
+        let text = http::send(self.operations, &Request::get("/metrics")).text();
+        let lines = text.lines().filter(|line| line.starts_with(metric));
+        lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum()
     }
 
     /// Its process.

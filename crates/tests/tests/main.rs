@@ -1,7 +1,10 @@
 //! Black-box tests of the binary: what it does when things go wrong.
 
 mod crash;
+mod disk;
+mod feed;
 mod hostile;
+mod nodes;
 mod operator;
 mod races;
 mod shutdown;

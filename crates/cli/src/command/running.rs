@@ -34,6 +34,9 @@ where
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A line that can't be written, since the disk is full, is lost. To say so on the same
+        // standard error would fail again, and panic in the midst of a request.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match log {
         Log::Text => subscriber.with_target(false).init(),

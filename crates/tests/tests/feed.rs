@@ -1,0 +1,148 @@
+//! A real server and real verifiers, with a connection between them that misbehaves: no revoked
+//! token is accepted past the bound.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use countersign_jose::Timestamp;
+use countersign_tests::browser::Browser;
+use countersign_tests::proxy::{Proxy, Relay};
+use countersign_tests::relying_party::{DEMO_SERVICE, DEMO_WEB, Tokens, resource};
+use countersign_tests::server::{Server, Site, free_port};
+use countersign_verify::{Error, Verifier};
+use tokio::time::sleep;
+
+/// The verifiers' `max_staleness`.
+const BOUND: Duration = Duration::from_secs(3);
+/// What a busy machine may take to notice; without the bound it would be minutes.
+const SLACK: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[expect(clippy::disallowed_methods, reason = "a test is a process of its own")]
+fn now() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+    Timestamp::from_millis(0).plus(now)
+}
+
+fn refusal(verifier: &Verifier, token: &str) -> Option<Error> {
+    verifier.verify_now(token, now()).err()
+}
+
+async fn verifier(server: &Server<'_>) -> Verifier {
+    let secret = DEMO_SERVICE.secret.expect("it is confidential");
+    let verifier = Verifier::discover(&server.site.issuer(), &resource(server))
+        .revocations(DEMO_SERVICE.id, secret)
+        .max_staleness(BOUND)
+        .start()
+        .expect("well described");
+    tokio::time::timeout(PATIENCE, verifier.ready()).await.expect("ready in time");
+    verifier
+}
+
+/// Waits until something holds.
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "never came true: {what}");
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn log_in(server: &Server<'_>, count: usize) -> Vec<Tokens> {
+    // The browser goes where the issuer is, and so through what stands there.
+    let mut browser = Browser::new(server.site.address);
+    (0..count).map(|_| DEMO_WEB.log_in(server, &mut browser, "alice")).collect()
+}
+
+fn revoke(server: &Server<'_>, tokens: &Tokens) -> Instant {
+    let answer = server.send(&DEMO_WEB.revoke(&tokens.refresh));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    Instant::now()
+}
+
+/// A server behind a relay, and a verifier that knows it only through the relay.
+async fn bounded(misbehave: impl AsyncFnOnce(&Proxy)) {
+    let site = Site::of_serve("");
+    let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let server = site.start_at(inside);
+    let proxy = Proxy::start(site.address, inside);
+    let verifier = verifier(&server).await;
+    let [revoked, good] = log_in(&server, 2).try_into().expect("two");
+    for token in [&revoked.access, &good.access] {
+        eventually("it is accepted", || refusal(&verifier, token).is_none()).await;
+    }
+    misbehave(&proxy).await;
+    let answered = revoke(&server, &revoked);
+    let mut accepted = answered;
+    while answered.elapsed() < BOUND + Duration::from_secs(3) {
+        if refusal(&verifier, &revoked.access).is_none() {
+            accepted = Instant::now();
+        }
+        sleep(Duration::from_millis(2)).await;
+    }
+    let after = accepted - answered;
+    println!("accepted for {after:?} after the answer to the revocation");
+    assert!(after <= BOUND + SLACK, "accepted {after:?} after the answer to the revocation");
+    proxy.tell(Relay::Pass);
+    eventually("it is current again", || refusal(&verifier, &good.access).is_none()).await;
+    assert_eq!(refusal(&verifier, &revoked.access), Some(Error::Revoked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_feed() {
+    bounded(async |proxy| proxy.tell(Relay::Cut)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_open_connection() {
+    bounded(async |proxy| proxy.tell(Relay::Stall)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_of_few_bytes_a_second() {
+    bounded(async |proxy| proxy.tell(Relay::Slow(30))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_comes_late() {
+    bounded(async |proxy| proxy.tell(Relay::Late(Duration::from_millis(1_500)))).await;
+}
+
+/// Later and later, but never silent: what someone on the way could do who fears a revocation.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_is_held_back_more_and_more() {
+    bounded(async |proxy| {
+        for step in 1..=60 {
+            proxy.tell(Relay::Late(Duration::from_millis(100) * step));
+            sleep(Duration::from_millis(170)).await;
+        }
+    })
+    .await;
+}
+
+/// design/revocation.md, property 1: everyone who is connected refuses, at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_verifiers_each_refuses_what_was_revoked() {
+    let site = Site::of_serve("");
+    let server = site.start();
+    let mut verifiers = Vec::new();
+    for _ in 0..20 {
+        verifiers.push(verifier(&server).await);
+    }
+    let mut took = Vec::new();
+    for tokens in log_in(&server, 10) {
+        for verifier in &verifiers {
+            eventually("it is accepted", || refusal(verifier, &tokens.access).is_none()).await;
+        }
+        let answered = revoke(&server, &tokens);
+        for verifier in &verifiers {
+            let refused = || refusal(verifier, &tokens.access) == Some(Error::Revoked);
+            eventually("it is refused", refused).await;
+            took.push(answered.elapsed());
+        }
+    }
+    took.sort_unstable();
+    let (median, most) = (took[took.len() / 2], took[took.len() - 1]);
+    println!("{} refusals: median {median:?}, at most {most:?}", took.len());
+    assert!(most < Duration::from_secs(1), "the last one after {most:?}");
+}
