@@ -49,6 +49,8 @@ enum FeedError {
     Ended,
     #[error("nothing came from the feed for {0:?}")]
     Silent(Duration),
+    #[error("what the issuer says comes {0:?} late")]
+    Late(Duration),
     #[error("the issuer is at another place in its order of revocations")]
     Missed,
     #[error(transparent)]
@@ -118,6 +120,7 @@ impl FeedFollower {
         let mut headers = self.headers("text/event-stream");
         headers.insert("last-event-id", HeaderValue::from(applied));
         let within = self.shared.timing.request;
+        let opened_at = Instant::now();
         let response = self.fetcher.open(&urls.feed, headers, within).await?;
         if response.status() != StatusCode::OK {
             return Err(FeedError::Status { what: "feed", status: response.status() });
@@ -126,7 +129,7 @@ impl FeedFollower {
         if !media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream")) {
             return Err(FeedError::NotEvents);
         }
-        self.read(response.into_body()).await
+        self.read(response.into_body(), opened_at).await
     }
 
     async fn urls(&mut self) -> Result<RevocationEndpoints, FeedError> {
@@ -171,9 +174,14 @@ impl FeedFollower {
         Ok(loaded.seq)
     }
 
-    async fn read(&mut self, mut body: Incoming) -> Result<Infallible, FeedError> {
+    async fn read(
+        &mut self,
+        mut body: Incoming,
+        opened_at: Instant,
+    ) -> Result<Infallible, FeedError> {
         let silence = self.shared.timing.feed_silence;
         let mut parser = Parser::default();
+        let mut delay = Delay::new(opened_at);
         let mut heard_at = Instant::now();
         loop {
             let chunk = timeout(silence, next_chunk(&mut body)).await;
@@ -190,8 +198,9 @@ impl FeedFollower {
                 self.shared.counters.feed_frames.add_one();
                 match step {
                     Step::Continue => {}
-                    Step::Current => {
-                        self.mark_current(received_at);
+                    Step::Current(after) => {
+                        self.mark_current(delay.said_at(after, received_at));
+                        delay.check(silence)?;
                         self.backoff.reset();
                         self.failing = false;
                     }
@@ -221,6 +230,37 @@ impl FeedFollower {
     }
 }
 
+/// How late the feed comes. A connection that is held back a little more each second is never
+/// silent, so what counts is when the issuer said something, not when it arrived: whoever stands
+/// between could otherwise keep a revocation away for as long as it likes.
+struct Delay {
+    opened_at: Instant,
+    first: Option<Duration>,
+    newest: Duration,
+}
+
+impl Delay {
+    const fn new(opened_at: Instant) -> Self {
+        Self { opened_at, first: None, newest: Duration::ZERO }
+    }
+
+    /// When the issuer said something, or earlier: it had the request after it was sent, and counts
+    /// from then. An issuer that does not count is believed to speak without delay.
+    fn said_at(&mut self, after: Option<Duration>, received_at: Instant) -> Instant {
+        let Some(after) = after else { return received_at };
+        let said_at = self.opened_at.checked_add(after).unwrap_or(received_at).min(received_at);
+        self.newest = received_at - said_at;
+        self.first.get_or_insert(self.newest);
+        said_at
+    }
+
+    /// A delay that grows leads to a new connection, also if only the two clocks differ.
+    fn check(&self, limit: Duration) -> Result<(), FeedError> {
+        let first = self.first.unwrap_or_default();
+        if self.newest > first + limit { Err(FeedError::Late(self.newest)) } else { Ok(()) }
+    }
+}
+
 async fn next_chunk(body: &mut Incoming) -> Result<Bytes, FeedError> {
     loop {
         let frame = body.frame().await.ok_or(FeedError::Ended)?;
@@ -234,6 +274,29 @@ async fn next_chunk(body: &mut Incoming) -> Result<Bytes, FeedError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_counts_is_when_the_issuer_spoke() {
+        let (second, limit) = (Duration::from_secs(1), Duration::from_secs(3));
+        let opened_at = Instant::now();
+        let mut delay = Delay::new(opened_at);
+        for (after, received, said, good) in [
+            (Some(0), 1, 0, true),
+            (Some(1), 2, 1, true),
+            (Some(2), 6, 2, true),
+            (Some(3), 8, 3, false),
+            (Some(8), 9, 8, true),
+            // A clock that runs fast proves nothing about the future.
+            (Some(99), 10, 10, true),
+            (Some(u32::MAX), 11, 11, true),
+            (None, 12, 12, true),
+        ] {
+            let after = after.map(|after| second * after);
+            let said_at = delay.said_at(after, opened_at + received * second);
+            assert_eq!(said_at, opened_at + said * second, "{after:?}");
+            assert_eq!(delay.check(limit).is_ok(), good, "{after:?}");
+        }
+    }
 
     #[test]
     fn credentials_are_form_encoded_before_they_are_joined() {

@@ -24,8 +24,9 @@ pub(crate) struct FeedState {
 pub(crate) enum Step {
     /// Read on.
     Continue,
-    /// Everything that the issuer has is in the deny set.
-    Current,
+    /// Everything that the issuer had is in the deny set: when it said so, which by its own count
+    /// was so long after it had taken the request for the feed.
+    Current(Option<Duration>),
     /// Something was missed: load the snapshot again.
     Reload,
     /// A signing key was revoked that was not known to be: get the one that takes its place.
@@ -86,6 +87,8 @@ enum Entered {
 #[derive(Deserialize)]
 struct Heartbeat {
     seq: u64,
+    /// Milliseconds since the issuer took the request.
+    after_ms: Option<u64>,
 }
 
 impl FeedState {
@@ -146,8 +149,10 @@ impl FeedState {
             "heartbeat" => {
                 let heartbeat: Heartbeat = parse("heartbeat", frame.data.as_bytes())?;
                 // Above: something was missed. Below: the issuer lost what it had told before.
-                let current = heartbeat.seq == applied;
-                Ok(if current { Step::Current } else { Step::Reload })
+                if heartbeat.seq != applied {
+                    return Ok(Step::Reload);
+                }
+                Ok(Step::Current(heartbeat.after_ms.map(Duration::from_millis)))
             }
             "reset" => Ok(Step::Reload),
             // New kinds of frames may come. One that carried a revocation would raise the number in
@@ -268,7 +273,12 @@ mod tests {
             (client(43, "950"), Some(Step::Continue)),
             (client(43, "-1"), None),
             (client(43, "null"), Some(Step::NotUnderstood(until))),
-            (heartbeat(42), Some(Step::Current)),
+            (heartbeat(42), Some(Step::Current(None))),
+            (
+                frame("heartbeat", r#"{"seq":42,"after_ms":3000}"#),
+                Some(Step::Current(Some(Duration::from_secs(3)))),
+            ),
+            (frame("heartbeat", r#"{"seq":42,"after_ms":-1}"#), None),
             (heartbeat(43), Some(Step::Reload)),
             (heartbeat(41), Some(Step::Reload)),
             (frame("reset", "{}"), Some(Step::Reload)),
@@ -300,7 +310,7 @@ mod tests {
             state.apply(&revoked(43, "grant", "g"), &deny_set, NOW).ok(),
             Some(Step::Continue)
         );
-        assert_eq!(state.apply(&heartbeat(43), &deny_set, NOW).ok(), Some(Step::Current));
+        assert_eq!(state.apply(&heartbeat(43), &deny_set, NOW).ok(), Some(Step::Current(None)));
         assert!(deny_set.is_revoked(TOKEN, Timestamp::from_secs(1_129)));
         assert!(!deny_set.is_revoked(TOKEN, Timestamp::from_secs(1_130)));
     }

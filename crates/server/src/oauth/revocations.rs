@@ -4,7 +4,7 @@
 //! reconnect, a slow reader and a change by another process are all the same case.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -87,6 +87,7 @@ async fn follow(
 ) -> Result<(), StoreError> {
     let mut position = app.position.clone();
     let mut stopping = app.stopping.clone();
+    let begun = Instant::now();
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     loop {
         let newest = position.borrow_and_update().revocation;
@@ -121,7 +122,9 @@ async fn follow(
                 if app.client(&client.client_id).await?.is_none_or(|now| *now != *client) {
                     return Ok(());
                 }
-                let data = json!({ "seq": sent });
+                // The follower measures with it how late this comes.
+                let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let data = json!({ "seq": sent, "after_ms": after_ms });
                 let frame = format!("event: heartbeat\ndata: {data}\n\n");
                 if frames.send(Ok(frame.into())).await.is_err() {
                     return Ok(());
