@@ -12,6 +12,7 @@ mod operation;
 mod pin;
 mod process;
 mod report;
+mod revocation;
 mod start;
 
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ const DEFAULT_CONNECTIONS: &[usize] = &[16, 64];
 const DEFAULT_SECONDS: u64 = 10;
 /// Of each operation; their median is the rate.
 const WINDOWS: u32 = 5;
+/// The measurement that is no load: `--op revocation`.
+const REVOCATION: &str = "revocation";
 /// Before the first window of an operation, not counted.
 const WARM_UP: Duration = Duration::from_millis(500);
 
@@ -40,9 +43,10 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     let connections = options.number("connections", (1, 512))?;
     let connections = connections.map(|number| vec![number as usize]);
     let seconds = options.number("seconds", (1, 30))?.unwrap_or(DEFAULT_SECONDS);
-    let operations = match options.text("op") {
-        Some(name) => vec![Operation::from_name(name)?],
-        None => Operation::ALL.to_vec(),
+    let (operations, revocation) = match options.text("op") {
+        Some(REVOCATION) => (Vec::new(), true),
+        Some(name) => (vec![Operation::from_name(name)?], false),
+        None => (Operation::ALL.to_vec(), true),
     };
     std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
     let disk = Disk::under(&data)?;
@@ -53,6 +57,7 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         connections: connections.unwrap_or_else(|| DEFAULT_CONNECTIONS.to_vec()),
         window: Duration::from_secs(seconds) / WINDOWS,
         operations,
+        revocation,
         pinned,
     };
     let report = Report::new(options.json);
@@ -68,6 +73,7 @@ struct Plan {
     connections: Vec<usize>,
     window: Duration,
     operations: Vec<Operation>,
+    revocation: bool,
     pinned: bool,
 }
 
@@ -79,7 +85,11 @@ impl Plan {
         let mut server = Server::spawn(&self.binary, folder.path(), self.pinned)?;
         server.ready().await?;
         let mut limits = vec![self.limits(folder.path())?];
-        for &connections in &self.connections {
+        if self.revocation {
+            report.revocation(&revocation::measure(&Site::new(server.address())).await?);
+        }
+        let stages = if self.operations.is_empty() { &[] } else { &self.connections[..] };
+        for &connections in stages {
             for (operation, figures) in self.stage(&server, connections).await? {
                 report.operation(operation, connections, figures, self.pinned)?;
             }

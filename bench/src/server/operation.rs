@@ -4,7 +4,8 @@ use super::http::Request;
 use super::load::Script;
 use super::login::{Browser, Site, Wish};
 
-const SERVICE: (&str, &str) = ("demo-service", "demo-service-secret-0123456789abcdef");
+/// The client of the sample API.
+pub(super) const SERVICE: (&str, &str) = ("demo-service", "demo-service-secret-0123456789abcdef");
 
 /// One kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Operation {
         let found = Self::ALL.iter().find(|operation| operation.name() == name);
         found.copied().ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|operation| operation.name()).collect();
-            format!("`{name}` is none of {}", names.join(", "))
+            format!("`{name}` is none of {}, revocation", names.join(", "))
         })
     }
 
@@ -85,7 +86,7 @@ impl Operation {
 }
 
 /// A token for the sample API, for the service itself.
-fn service_token(site: &Site) -> Request {
+pub(super) fn service_token(site: &Site) -> Request {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials").append_pair("resource", &site.sample());
     site.authenticated("/token", SERVICE, form.finish())

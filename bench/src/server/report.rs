@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::load::{Outcome, Script};
 use super::operation::Operation;
 use super::process::{self, Disk, Server};
+use super::revocation::{self, Latencies};
 use super::start::Start;
 use crate::output::{json_line, rounded};
 use crate::rounds::median;
@@ -201,6 +202,22 @@ impl Report {
             );
         }
         Ok(())
+    }
+
+    pub(super) fn revocation(&self, latencies: &Latencies) {
+        let milliseconds = |per_cent| f64::from(quantile(&latencies.0, per_cent)) / 1e3;
+        let (p50, p99, max) = (milliseconds(50), milliseconds(99), milliseconds(100));
+        let (verifiers, samples) = (revocation::VERIFIERS, latencies.0.len());
+        if self.json {
+            json_line(&json!({ "bench": "revocation", "verifiers": verifiers,
+                "p50_ms": rounded(p50), "p99_ms": rounded(p99), "max_ms": rounded(max),
+                "samples": samples }));
+        } else {
+            println!(
+                "\nrevocation, from its answer to the refusal by each of {verifiers} verifiers:\n\
+                 p50 {p50:.2} ms, p99 {p99:.2} ms, longest {max:.2} ms of {samples}"
+            );
+        }
     }
 
     pub(super) fn limits(&self, limits: Limits, disk: &Disk) {

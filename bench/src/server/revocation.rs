@@ -1,0 +1,102 @@
+//! How long after the answer to a revocation each of many connected verifiers refuses the token.
+//!
+//! The verifiers are the product's own, each with a connection of its own to the feed, all in this
+//! process. They are asked in turn without a pause, so a refusal is seen some twenty microseconds
+//! after it begins.
+
+use std::time::{Duration, Instant};
+
+use countersign_verify::{Error, Timestamp, Verifier};
+
+use super::http::{Connection, Reply};
+use super::login::Site;
+use super::operation::{SERVICE, service_token};
+use crate::clock;
+
+pub(super) const VERIFIERS: usize = 100;
+/// Each revokes a token of its own.
+const ROUNDS: usize = 60;
+/// A verifier that refuses later than this fails the run.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sorted, in microseconds: from the answer to the refusal, of each verifier in each round.
+pub(super) struct Latencies(pub(super) Vec<u32>);
+
+pub(super) async fn measure(site: &Site) -> Result<Latencies, String> {
+    eprintln!("connecting {VERIFIERS} verifiers");
+    let verifiers = connect(site).await?;
+    let mut connection = Connection::open(site.address).await.map_err(|e| e.to_string())?;
+    let mut all = Vec::with_capacity(ROUNDS * VERIFIERS);
+    for _ in 0..ROUNDS {
+        let token = site.tokens(&service_token(site)).await?.access_token;
+        for verifier in &verifiers {
+            // For the second time, so that the token is remembered as verified.
+            verifier.verify_now(&token, now()).map_err(|error| error.to_string())?;
+            verifier.verify_now(&token, now()).map_err(|error| error.to_string())?;
+        }
+        let request = site.authenticated("/revoke", SERVICE, format!("token={token}")).render();
+        let Reply { status, .. } = connection.exchange(&request).await?;
+        let answered = Instant::now();
+        if status != 200 {
+            return Err(format!("the revocation is answered with {status}"));
+        }
+        all.extend(refusals(&verifiers, &token, answered).await?);
+    }
+    for verifier in &verifiers {
+        verifier.shutdown();
+    }
+    all.sort_unstable();
+    Ok(Latencies(all))
+}
+
+async fn connect(site: &Site) -> Result<Vec<Verifier>, String> {
+    let issuer = format!("http://{}", site.address);
+    let start = || {
+        let described = Verifier::discover(&issuer, &site.sample());
+        described.revocations(SERVICE.0, SERVICE.1).start().map_err(|error| error.to_string())
+    };
+    let verifiers = (0..VERIFIERS).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
+    for verifier in &verifiers {
+        let ready = tokio::time::timeout(Duration::from_secs(30), verifier.ready()).await;
+        ready.map_err(|_| "a verifier is not ready after 30 seconds")?;
+    }
+    // The last ones have loaded their snapshots; now all of them are to hang on the feed.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Ok(verifiers)
+}
+
+/// Asks those that still accept until none does.
+async fn refusals(
+    verifiers: &[Verifier],
+    token: &str,
+    answered: Instant,
+) -> Result<Vec<u32>, String> {
+    let mut accepting: Vec<&Verifier> = verifiers.iter().collect();
+    let mut found = Vec::with_capacity(verifiers.len());
+    while !accepting.is_empty() {
+        if answered.elapsed() > PATIENCE {
+            return Err(format!("{} verifiers still accept a revoked token", accepting.len()));
+        }
+        let mut failure = None;
+        accepting.retain(|verifier| match verifier.verify_now(token, now()) {
+            Ok(_) => true,
+            Err(Error::Revoked) => {
+                found.push(answered.elapsed().as_micros() as u32);
+                false
+            }
+            Err(other) => {
+                failure = Some(other.to_string());
+                false
+            }
+        });
+        if let Some(reason) = failure {
+            return Err(reason);
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(found)
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(clock::since_epoch().as_millis() as u64)
+}
