@@ -19,14 +19,19 @@ const ROUNDS: usize = 60;
 /// A verifier that refuses later than this fails the run.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sorted, in microseconds: from the answer to the refusal, of each verifier in each round.
-pub(super) struct Latencies(pub(super) Vec<u32>);
+/// In microseconds, sorted.
+pub(super) struct Latencies {
+    /// From the request to its answer, of each round.
+    pub(super) answers: Vec<u32>,
+    /// From the answer to the refusal, of each verifier in each round.
+    pub(super) refusals: Vec<u32>,
+}
 
 pub(super) async fn measure(site: &Site) -> Result<Latencies, String> {
     eprintln!("connecting {VERIFIERS} verifiers");
     let verifiers = connect(site).await?;
     let mut connection = Connection::open(site.address).await.map_err(|e| e.to_string())?;
-    let mut all = Vec::with_capacity(ROUNDS * VERIFIERS);
+    let (mut answers, mut all) = (Vec::new(), Vec::with_capacity(ROUNDS * VERIFIERS));
     for _ in 0..ROUNDS {
         let token = site.tokens(&service_token(site)).await?.access_token;
         for verifier in &verifiers {
@@ -35,18 +40,21 @@ pub(super) async fn measure(site: &Site) -> Result<Latencies, String> {
             verifier.verify_now(&token, now()).map_err(|error| error.to_string())?;
         }
         let request = site.authenticated("/revoke", SERVICE, format!("token={token}")).render();
+        let asked = Instant::now();
         let Reply { status, .. } = connection.exchange(&request).await?;
         let answered = Instant::now();
         if status != 200 {
             return Err(format!("the revocation is answered with {status}"));
         }
+        answers.push((answered - asked).as_micros() as u32);
         all.extend(refusals(&verifiers, &token, answered).await?);
     }
     for verifier in &verifiers {
         verifier.shutdown();
     }
+    answers.sort_unstable();
     all.sort_unstable();
-    Ok(Latencies(all))
+    Ok(Latencies { answers, refusals: all })
 }
 
 async fn connect(site: &Site) -> Result<Vec<Verifier>, String> {
