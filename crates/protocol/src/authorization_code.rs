@@ -20,6 +20,8 @@ pub struct Presented {
     pub resources: Vec<String>,
     /// The sender constraint that the request proved.
     pub sender: Sender,
+    /// Whether the client proved its identity with a secret or key.
+    pub confidential: bool,
     /// Whether the client gets a refresh token.
     pub refreshable: bool,
 }
@@ -79,10 +81,17 @@ pub fn redeem(
         let why = "a resource was not part of what was granted";
         return Verdict::Refuse(OAuthError::new(ErrorCode::InvalidTarget, why));
     }
+    let proved = |jkt: &String| matches!(&presented.sender, Sender::Dpop(key) if key == jkt);
+    if !pending.dpop_jkt.as_ref().is_none_or(proved) {
+        return refuse("the code is bound to a key, and the request does not prove it");
+    }
     let idle = if presented.refreshable { lifetimes.refresh_idle } else { lifetimes.access_token };
     let ends = grant.created_at.plus(lifetimes.refresh_absolute);
     let mut redeemed = grant.clone();
-    redeemed.sender = presented.sender.clone();
+    // RFC 9449 §5, RFC 8705 §4: what the client's own authentication protects need not be bound to
+    // a key that it may want to change.
+    redeemed.sender =
+        if presented.confidential { Sender::Bearer } else { presented.sender.clone() };
     redeemed.generation = 1;
     redeemed.rotated_at = now;
     redeemed.expires_at = ends;
@@ -127,6 +136,7 @@ mod tests {
                 redirect_uri: "https://app.example/cb".into(),
                 code_challenge: Some(CHALLENGE.into()),
                 nonce: None,
+                dpop_jkt: None,
             }),
         }
     }
@@ -138,6 +148,7 @@ mod tests {
             code_verifier: Some(VERIFIER.into()),
             resources: vec![],
             sender: Sender::Bearer,
+            confidential: false,
             refreshable: true,
         }
     }
@@ -152,6 +163,35 @@ mod tests {
         assert_eq!((grant.generation, &grant.pending), (1, &None));
         assert_eq!(grant.idle_expires_at, NOW.plus(Lifetimes::default().refresh_idle));
         assert_eq!(grant.expires_at, NOW.plus(Lifetimes::default().refresh_absolute));
+    }
+
+    #[test]
+    fn the_key_of_a_public_client_stays_with_its_refresh_tokens() {
+        let sender = Sender::Dpop("k1".into());
+        for (confidential, kept) in [(false, &sender), (true, &Sender::Bearer)] {
+            let shown = Presented { sender: sender.clone(), confidential, ..presented() };
+            let Verdict::Redeem(grant) = judge(&pending_grant(), &shown, NOW) else { panic!() };
+            assert_eq!(grant.sender, *kept);
+        }
+    }
+
+    #[test]
+    fn a_code_that_is_bound_to_a_key_needs_its_proof() {
+        let mut grant = pending_grant();
+        grant.pending.as_mut().unwrap().dpop_jkt = Some("k1".into());
+        for (sender, good) in [
+            (Sender::Dpop("k1".into()), true),
+            (Sender::Dpop("k2".into()), false),
+            (Sender::Certificate("k1".into()), false),
+            (Sender::Bearer, false),
+        ] {
+            for confidential in [false, true] {
+                let shown = Presented { sender: sender.clone(), confidential, ..presented() };
+                let verdict = judge(&grant, &shown, NOW);
+                assert_eq!(matches!(verdict, Verdict::Redeem(_)), good, "{sender:?}");
+                assert_eq!(matches!(verdict, Verdict::Refuse(_)), !good, "{sender:?}");
+            }
+        }
     }
 
     #[test]

@@ -104,6 +104,12 @@ pub struct Client {
     /// Its terms of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<String>,
+    /// Each of its token requests must carry a DPoP proof (RFC 9449 §5.2).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub dpop_bound_access_tokens: bool,
+    /// Its tokens are bound to the certificate of the connection (RFC 8705 §3.4).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub tls_client_certificate_bound_access_tokens: bool,
     /// Development only: any redirect URI on a loopback address is taken.
     #[serde(default, skip_serializing_if = "is_false")]
     pub danger_any_loopback_redirect: bool,
@@ -309,6 +315,13 @@ impl Client {
         faults.extend(self.algorithm_faults());
         if self.protected_access_token_format.is_some() && self.protects.is_empty() {
             faults.push("protected_access_token_format is for a client that protects".into());
+        }
+        if self.dpop_bound_access_tokens && self.tls_client_certificate_bound_access_tokens {
+            faults.push(
+                "a token is bound to a key or to a certificate: choose between \
+                 dpop_bound_access_tokens and tls_client_certificate_bound_access_tokens"
+                    .into(),
+            );
         }
         for resource in self.resources.iter().chain(&self.protects) {
             if !is_resource(resource) {

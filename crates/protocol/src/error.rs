@@ -38,6 +38,10 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     /// OpenID Connect Core §3.1.2.6: `registration` is not taken.
     RegistrationNotSupported,
+    /// RFC 9449 §5: a DPoP proof that does not hold, or none where one is needed.
+    InvalidDpopProof,
+    /// RFC 9449 §8: a DPoP proof without the server's nonce, which comes with this answer.
+    UseDpopNonce,
     /// RFC 6750 §3.1: an access token that does not hold.
     InvalidToken,
     /// RFC 6750 §3.1: a good token without the scope that is needed.
@@ -65,6 +69,8 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
         }

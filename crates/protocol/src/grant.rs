@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use countersign_jose::Timestamp;
+use countersign_jose::{Confirmation, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -68,6 +68,31 @@ pub enum Sender {
     Certificate(String),
 }
 
+impl Sender {
+    /// What the tokens of this sender say about it: `cnf` (RFC 9449 §6.1, RFC 8705 §3.1).
+    #[must_use]
+    pub fn confirmation(&self) -> Option<Confirmation> {
+        let none = Confirmation::default;
+        match self {
+            Self::Bearer => None,
+            Self::Dpop(jkt) => Some(Confirmation { key_thumbprint: Some(jkt.clone()), ..none() }),
+            Self::Certificate(x5t) => {
+                Some(Confirmation { certificate_thumbprint: Some(x5t.clone()), ..none() })
+            }
+        }
+    }
+}
+
+/// The scheme under which an access token is used (RFC 9449 §7.1, RFC 6750 §2.1). One that is bound
+/// to a certificate alone is still sent as `Bearer` (RFC 8705 §3).
+#[must_use]
+pub fn token_type(confirmation: Option<&Confirmation>) -> &'static str {
+    match confirmation {
+        Some(Confirmation { key_thumbprint: Some(_), .. }) => "DPoP",
+        _ => "Bearer",
+    }
+}
+
 /// What the authorization request fixed and the code's redemption must match.
 /// Dropped at redemption, so that the row does not grow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +103,9 @@ pub struct PendingCode {
     pub code_challenge: Option<String>,
     /// `nonce` for the id token (OpenID Connect Core §3.1.2.1).
     pub nonce: Option<String>,
+    /// `dpop_jkt`: the key that has to be proved at the token endpoint (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
 }
 
 /// Why a grant ended before its time.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::client::Client;
-use crate::grant::Grant;
+use crate::grant::{Grant, token_type};
 
 /// What is answered about a token. Everything but an active token that the caller may ask
 /// about looks the same: `{"active":false}`.
@@ -32,7 +32,8 @@ impl Introspection {
             return Self::inactive();
         };
         claims.insert("active".to_owned(), Value::Bool(true));
-        claims.insert("token_type".to_owned(), Value::from("Bearer"));
+        let token_type = token_type(token.confirmation.as_ref());
+        claims.insert("token_type".to_owned(), Value::from(token_type));
         Self(claims)
     }
 

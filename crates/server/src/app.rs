@@ -14,18 +14,21 @@ use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
 use countersign_protocol::opaque_token::{self, OpaqueTokenKeys};
 use countersign_protocol::token::Issuing;
 use countersign_protocol::token_format::TokenFormat;
+use countersign_protocol::wire::metadata::Metadata;
 use countersign_protocol::wire::{self, params::Params};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Ended, EndedClient, Moment, Position, Store, StoreError};
-use countersign_verify::{DenySet, Revoked, TokenCache, Verifier};
+use countersign_verify::{DenySet, ReplayGuard, Revoked, TokenCache, Verifier};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use crate::oauth::sender::SenderConstraint;
 use crate::own_token::OwnToken;
 use crate::passwords::Passwords;
 use crate::process::{self, SystemRandom};
+use crate::replay::StoredUses;
 use crate::sign_in_throttle::SignInThrottle;
 use crate::token_formats::TokenFormats;
 use crate::web::document::Document;
@@ -52,6 +55,9 @@ pub(crate) struct App {
     pub(crate) site: Site,
     pub(crate) keys: ArcSwap<ServingKeys>,
     pub(crate) denied: DenySet,
+    pub(crate) sender_constraint: SenderConstraint,
+    /// Remembers DPoP proofs and client assertions, in the store.
+    pub(crate) used_tokens: Arc<dyn ReplayGuard>,
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_throttle: SignInThrottle,
     pub(crate) metrics: Metrics,
@@ -88,7 +94,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        Self { metadata: Document::metadata(&app.issuer), app, sample: None }
+        let constraint = &app.sender_constraint;
+        let algorithms = constraint.rules.dpop.algorithm_names().collect();
+        let certificates = constraint.certificate_header.is_some();
+        let metadata = Metadata::new(&app.issuer);
+        let metadata =
+            Document::metadata(&metadata.with_sender_constraint(algorithms, certificates));
+        Self { metadata, app, sample: None }
     }
 }
 
@@ -102,6 +114,7 @@ pub(crate) struct Parts {
     pub(crate) opaque_tokens: OpaqueTokenKeys,
     pub(crate) site: Site,
     pub(crate) keys: ServingKeys,
+    pub(crate) sender_constraint: SenderConstraint,
     pub(crate) metrics: Metrics,
     pub(crate) sign_in_hint: Option<String>,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -140,6 +153,8 @@ impl App {
             site: parts.site,
             keys: ArcSwap::from_pointee(parts.keys),
             denied: DenySet::new(),
+            sender_constraint: parts.sender_constraint,
+            used_tokens: Arc::new(StoredUses(Arc::clone(&parts.store))),
             passwords: Passwords::new(),
             sign_in_throttle: SignInThrottle::default(),
             metrics: parts.metrics,

@@ -13,12 +13,14 @@ use countersign_protocol::random;
 use countersign_protocol::seal::{MasterKey, WrongMasterKey};
 use countersign_store::sqlite::SqliteStore;
 use countersign_store::{Moment, Store, StoreError};
+use countersign_verify::{DpopNonces, DpopRules, SenderRules};
 use tokio::sync::watch;
 
 use crate::app::{App, Parts, ServingKeys};
 use crate::config::{Config, DeclaredUser};
 use crate::master_key::{self, MasterKeyError};
 use crate::metrics::Metrics;
+use crate::oauth::sender::SenderConstraint;
 use crate::passwords;
 use crate::process::{self, SystemRandom};
 use crate::web::site::Site;
@@ -78,6 +80,7 @@ impl From<KeyringError> for StartError {
 const GRANT_TOKENS: &str = "grant tokens";
 const OPAQUE_TOKENS: &str = "opaque access tokens";
 const CSRF: &str = "csrf";
+const DPOP_NONCES: &str = "dpop nonces";
 
 /// An opened store and the key that opens its secrets.
 #[derive(Debug)]
@@ -118,6 +121,7 @@ pub(crate) async fn assemble(
     let grant_tokens = secrets(&**store, master, GRANT_TOKENS).await?;
     let opaque_tokens = secrets(&**store, master, OPAQUE_TOKENS).await?;
     let csrf = secrets(&**store, master, CSRF).await?;
+    let nonces = secrets(&**store, master, DPOP_NONCES).await?;
     let keyring = signing_keys(&**store, master).await?;
     let lifetimes = config.lifetimes();
     let moment = Moment::new(process::now(), &lifetimes);
@@ -139,6 +143,7 @@ pub(crate) async fn assemble(
         opaque_tokens: OpaqueTokenKeys::new(&opaque_tokens).ok_or(StartError::WrongMasterKey)?,
         site: site.ok_or(StartError::WrongMasterKey)?,
         keys: ServingKeys::new(keyring),
+        sender_constraint: sender_constraint(config, &nonces).ok_or(StartError::WrongMasterKey)?,
         metrics,
         sign_in_hint,
         stopping,
@@ -148,6 +153,20 @@ pub(crate) async fn assemble(
     // Before the first request: a server that just came up must not take a revoked token.
     jobs::apply_revocations(&app, None).await?;
     Ok(app)
+}
+
+/// What is asked of senders. Nonces are computed, so every server on this store knows them.
+fn sender_constraint(config: &Config, nonces: &Secrets) -> Option<SenderConstraint> {
+    let ((_, newest), older) = nonces.split_first()?;
+    let nonces = DpopNonces::new(newest, older.iter().map(|(_, secret)| &secret[..]));
+    let dpop = DpopRules::new().with_nonces(nonces);
+    let header = config.server.client_certificate_header.as_deref();
+    Some(SenderConstraint {
+        rules: SenderRules { dpop, ..SenderRules::default() },
+        nonces: config.dpop.nonces,
+        // What is not the name of a header was refused with the configuration.
+        certificate_header: header.and_then(|name| name.parse().ok()),
+    })
 }
 
 type Secrets = Vec<(u32, zeroize::Zeroizing<Vec<u8>>)>;

@@ -35,6 +35,10 @@ client_id = "web"
 client_secret = "a secret of the web client"
 redirect_uris = ["https://web.example/cb"]
 [[client]]
+client_id = "spa"
+token_endpoint_auth_method = "none"
+redirect_uris = ["https://spa.example/cb"]
+[[client]]
 client_id = "api"
 client_secret = "a secret of the API's client"
 grant_types = ["client_credentials"]
@@ -57,13 +61,18 @@ impl Drop for Fixture {
 impl Fixture {
     /// A server with the clients `web` and `api`, and with alice.
     pub(crate) async fn open() -> Self {
+        Self::open_with("").await
+    }
+
+    /// The same with more in its configuration.
+    pub(crate) async fn open_with(more: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("countersign-server-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("countersign.toml");
-        std::fs::write(&file, CONFIG).unwrap();
+        std::fs::write(&file, format!("{CONFIG}\n{more}")).unwrap();
         let (config, _) = Config::load(&file, []).unwrap();
         let opened = bootstrap::open(&folder, None).unwrap();
         let (stop, stopping) = watch::channel(false);
@@ -145,8 +154,13 @@ impl Fixture {
     }
 
     /// Sends any request.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Response {
-        request.extensions_mut().insert(Peer(([127, 0, 0, 1], 1).into()));
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response {
+        self.send_from([127, 0, 0, 1], request).await
+    }
+
+    /// Sends any request from an address.
+    pub(crate) async fn send_from(&self, peer: [u8; 4], mut request: Request<Body>) -> Response {
+        request.extensions_mut().insert(Peer((peer, 1).into()));
         let routes = router::routes().with_state(Shared::new(Arc::clone(&self.app)));
         routes.oneshot(request).await.unwrap()
     }

@@ -28,6 +28,7 @@ mod own_token;
 mod pages;
 pub mod passwords;
 pub mod process;
+mod replay;
 mod router;
 pub mod sample;
 mod sign_in;

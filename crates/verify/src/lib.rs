@@ -93,7 +93,7 @@ pub use presented::Presented;
 pub use protected_resource::ProtectedResource;
 pub use proxy::{Peer, forwarded_certificate};
 pub use replay::{Noted, ReplayError, ReplayGuard, ReplayMemory};
-pub use sender::SenderError;
+pub use sender::{SenderError, SenderRules};
 pub use staleness::WhenStale;
 pub use token_cache::TokenCache;
 pub use verifier::Verifier;

@@ -1,6 +1,6 @@
 //! A token as a request presents it: under which scheme, and with which proof.
 
-use http::{Request, header};
+use http::{HeaderMap, Request, header};
 
 use crate::{
     BearerError, CertificateThumbprint,
@@ -40,6 +40,18 @@ impl<'a> Presented<'a> {
         Self { proof: Some(proof), ..Self::bearer(token) }
     }
 
+    /// The same, with the proof taken from the headers of the request.
+    pub fn dpop_headers(
+        token: &'a str,
+        headers: &'a HeaderMap,
+        method: &'a str,
+        url: &str,
+    ) -> Self {
+        let text = dpop_proof(headers).and_then(|proof| proof.ok_or(ProofError::Missing));
+        let proof = Proof { text, method, url: url.to_owned() };
+        Self { proof: Some(proof), ..Self::bearer(token) }
+    }
+
     /// The certificate that the client has shown when the connection was made.
     #[must_use]
     pub fn with_certificate(self, certificate: CertificateThumbprint) -> Self {
@@ -54,16 +66,15 @@ impl<'a> Presented<'a> {
     ) -> Result<Self, BearerError> {
         let headers = request.headers();
         let (scheme, token) = credentials(headers)?;
-        let proof = match scheme {
-            Scheme::Bearer => None,
-            Scheme::Dpop => Some(Proof {
-                text: dpop_proof(headers).and_then(|proof| proof.ok_or(ProofError::Missing)),
-                method: request.method().as_str(),
-                url: proxies.public_url(base, request.uri(), headers, request.extensions()),
-            }),
+        let presented = match scheme {
+            Scheme::Bearer => Self::bearer(token),
+            Scheme::Dpop => {
+                let url = proxies.public_url(base, request.uri(), headers, request.extensions());
+                Self::dpop_headers(token, headers, request.method().as_str(), &url)
+            }
         };
         let certificate = proxies.certificate(headers, request.extensions());
-        Ok(Self { token, proof, certificate })
+        Ok(Self { certificate, ..presented })
     }
 
     /// Whether the request names a scheme under which tokens are presented with a proof.

@@ -11,7 +11,6 @@
 use countersign_jose::{AccessToken, Timestamp};
 
 use crate::{
-    Error,
     dpop::{CheckedProof, DpopRules, ProofError, ProvenRequest},
     presented::Presented,
 };
@@ -58,53 +57,58 @@ impl SenderError {
     }
 }
 
-/// What a verifier asks of senders.
+/// What a service asks of the senders of tokens. [`Verifier`](crate::Verifier) applies it itself;
+/// this is for whoever judges tokens in another way.
 #[derive(Debug, Default)]
-pub(crate) struct SenderRules {
-    pub(crate) dpop: DpopRules,
-    pub(crate) needs_nonce: bool,
-    pub(crate) binding_required: bool,
+pub struct SenderRules {
+    /// What it asks of proofs.
+    pub dpop: DpopRules,
+    /// Whether a token that is bound to nothing is refused.
+    pub binding_required: bool,
 }
 
 impl SenderRules {
-    /// Judges whether a good token may come from this sender. Answers the proof, which is still to
-    /// be used.
-    pub(crate) fn judge(
+    /// Judges whether a token, which is otherwise good, may come from this sender, and whether its
+    /// proof needs a nonce. Answers the proof, which is still to be used.
+    ///
+    /// # Errors
+    /// What the sender has not shown.
+    pub fn judge(
         &self,
         token: &AccessToken,
         presented: &Presented<'_>,
+        needs_nonce: bool,
         now: Timestamp,
-    ) -> Result<Option<CheckedProof>, Error> {
+    ) -> Result<Option<CheckedProof>, SenderError> {
         let Some(bound) = &token.confirmation else {
             return if self.binding_required || presented.proof.is_some() {
-                Err(SenderError::NotBound.into())
+                Err(SenderError::NotBound)
             } else {
                 Ok(None)
             };
         };
         if bound.is_unknown() {
-            return Err(SenderError::UnknownBinding.into());
+            return Err(SenderError::UnknownBinding);
         }
         if let Some(expected) = &bound.certificate_thumbprint {
             let shown = presented.certificate.as_ref().ok_or(SenderError::CertificateNeeded)?;
             if shown.as_str() != expected {
-                return Err(SenderError::OtherCertificate.into());
+                return Err(SenderError::OtherCertificate);
             }
         }
         match (&bound.key_thumbprint, &presented.proof) {
             (None, None) => Ok(None),
-            (None, Some(_)) => Err(SenderError::NotBound.into()),
-            (Some(_), None) => Err(SenderError::ProofNeeded.into()),
+            (None, Some(_)) => Err(SenderError::NotBound),
+            (Some(_), None) => Err(SenderError::ProofNeeded),
             (Some(expected), Some(proof)) => {
-                let text = proof.text.clone().map_err(SenderError::from)?;
+                let text = proof.text.clone()?;
                 let access_token = Some(presented.token);
                 let request = ProvenRequest { method: proof.method, url: &proof.url, access_token };
-                let checked = self.dpop.check(text, request, self.needs_nonce, now);
-                let checked = checked.map_err(SenderError::from)?;
+                let checked = self.dpop.check(text, request, needs_nonce, now)?;
                 if checked.thumbprint() == expected {
                     Ok(Some(checked))
                 } else {
-                    Err(SenderError::OtherKey.into())
+                    Err(SenderError::OtherKey)
                 }
             }
         }

@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) when_stale: WhenStale,
     pub(crate) used_tokens: Arc<dyn ReplayGuard>,
     pub(crate) senders: SenderRules,
+    /// Whether proofs need a nonce.
+    pub(crate) needs_nonce: bool,
     pub(crate) proxies: Proxies,
     /// The public URL that the paths of requests are below; empty where it is not known.
     pub(crate) public_url: String,
@@ -142,7 +144,8 @@ impl Verifier {
     pub fn verify_now(&self, token: &str, now: Timestamp) -> Result<Caller, Error> {
         let shared = &self.handle.shared;
         let outcome = shared.check(token, None, now).and_then(|caller| {
-            shared.senders.judge(&caller, &Presented::bearer(token), now)?;
+            let bare = Presented::bearer(token);
+            shared.senders.judge(&caller, &bare, shared.needs_nonce, now)?;
             Ok(caller)
         });
         shared.count(&outcome);
@@ -273,7 +276,7 @@ impl Shared {
         presented: &Presented<'_>,
         now: Timestamp,
     ) -> Result<(Caller, Option<String>), Error> {
-        let Some(proof) = self.senders.judge(&caller, presented, now)? else {
+        let Some(proof) = self.senders.judge(&caller, presented, self.needs_nonce, now)? else {
             return Ok((caller, None));
         };
         proof.use_once(&*self.used_tokens, now).await.map_err(Error::of_proof)?;

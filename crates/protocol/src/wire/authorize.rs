@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_jose::Timestamp;
+use countersign_jose::{Timestamp, base64url};
 
 use super::params::Params;
 use super::token::read_scope;
@@ -31,6 +31,8 @@ pub struct AuthorizationRequest {
     pub nonce: Option<String>,
     /// The S256 challenge.
     pub code_challenge: Option<String>,
+    /// `dpop_jkt`: the thumbprint of the key that the code is bound to (RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// `prompt`.
     pub prompt: Prompt,
     /// `max_age`: a sign-in older than this has to be repeated.
@@ -153,6 +155,7 @@ impl AuthorizationRequest {
             audience: client.audience(&params.all("resource"), issuer)?,
             nonce: opaque("nonce")?,
             code_challenge: read_challenge(params, client)?,
+            dpop_jkt: read_thumbprint(params)?,
             prompt: read_prompt(params)?,
             max_age: read_max_age(params)?,
             login_hint: opaque("login_hint")?,
@@ -183,6 +186,15 @@ fn read_challenge(params: &Params, client: &Client) -> Result<Option<String>, OA
         return fault("code_challenge is not the base64url form of a SHA-256 hash");
     }
     Ok(Some(challenge.to_owned()))
+}
+
+fn read_thumbprint(params: &Params) -> Result<Option<String>, OAuthError> {
+    let Some(jkt) = params.get("dpop_jkt") else { return Ok(None) };
+    if base64url::decode(jkt.as_bytes()).is_ok_and(|hash| hash.len() == 32) {
+        return Ok(Some(jkt.to_owned()));
+    }
+    let why = "dpop_jkt is not the base64url form of a SHA-256 thumbprint";
+    Err(OAuthError::new(ErrorCode::InvalidRequest, why))
 }
 
 fn read_prompt(params: &Params) -> Result<Prompt, OAuthError> {
@@ -265,6 +277,10 @@ mod tests {
             ("state=s", "state=s&prompt=none+login", InvalidRequest),
             ("state=s", "state=s&prompt=create", InvalidRequest),
             ("state=s", "state=s&max_age=-1", InvalidRequest),
+            ("state=s", "state=s&dpop_jkt=short", InvalidRequest),
+            ("state=s", "state=s&dpop_jkt=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=", {
+                InvalidRequest
+            }),
             ("state=s", "state=s&response_mode=fragment", InvalidRequest),
             ("%2Fcb", "%2Fcb%2F", InvalidRequest),
         ] {

@@ -28,6 +28,8 @@ pub struct Metadata {
     revocation_endpoint_auth_methods_supported: &'static [&'static str],
     introspection_endpoint_auth_methods_supported: &'static [&'static str],
     introspection_signing_alg_values_supported: &'static [&'static str],
+    dpop_signing_alg_values_supported: Vec<&'static str>,
+    tls_client_certificate_bound_access_tokens: bool,
     code_challenge_methods_supported: &'static [&'static str],
     prompt_values_supported: &'static [&'static str],
     authorization_response_iss_parameter_supported: bool,
@@ -69,12 +71,25 @@ impl Metadata {
             revocation_endpoint_auth_methods_supported: CLIENT_AUTH,
             introspection_endpoint_auth_methods_supported: SECRET_AUTH,
             introspection_signing_alg_values_supported: &["ES256", "RS256", "Ed25519"],
+            dpop_signing_alg_values_supported: Vec::new(),
+            tls_client_certificate_bound_access_tokens: false,
             code_challenge_methods_supported: &["S256"],
             prompt_values_supported: &["none", "login", "consent", "select_account"],
             authorization_response_iss_parameter_supported: true,
             claims_parameter_supported: false,
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
+        }
+    }
+
+    /// Tells the algorithms of DPoP proofs (RFC 9449 §5.1), and whether tokens can be bound to
+    /// client certificates (RFC 8705 §3.3).
+    #[must_use]
+    pub fn with_sender_constraint(self, dpop: Vec<&'static str>, certificates: bool) -> Self {
+        Self {
+            dpop_signing_alg_values_supported: dpop,
+            tls_client_certificate_bound_access_tokens: certificates,
+            ..self
         }
     }
 }

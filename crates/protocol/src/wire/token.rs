@@ -157,7 +157,7 @@ fn form_decode(text: &str) -> Option<String> {
 pub struct TokenAnswer {
     /// The access token.
     pub access_token: String,
-    /// Always `Bearer` without a sender constraint.
+    /// The scheme under which it is used: `Bearer` or `DPoP`.
     pub token_type: &'static str,
     /// Seconds until the access token expires.
     pub expires_in: u64,

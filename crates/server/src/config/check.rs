@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use axum::http::Uri;
+use axum::http::{HeaderName, Uri};
 use countersign_protocol::account::canonical_username;
 use countersign_protocol::redirect_uri::is_loopback_host;
 
@@ -24,6 +24,11 @@ impl Config {
         }
         if self.server.operations == Some(self.server.listen) {
             faults.push("server.operations must differ from server.listen".into());
+        }
+        if let Some(name) = &self.server.client_certificate_header
+            && name.parse::<HeaderName>().is_err()
+        {
+            faults.push("server.client_certificate_header is not the name of a header".into());
         }
         let restore = (self.refresh.after_restore, self.refresh.after_restore_until);
         if restore.0 == AfterRestore::FastForward && restore.1.is_none() {

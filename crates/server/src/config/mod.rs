@@ -34,6 +34,8 @@ pub struct Config {
     pub refresh: RefreshSection,
     /// Sign-in sessions.
     pub sessions: SessionSection,
+    /// Proofs of possession.
+    pub dpop: DpopSection,
     /// Secrets that come from outside.
     pub secrets: SecretSection,
     /// Declared clients, brought up to date at each start.
@@ -54,6 +56,8 @@ pub struct ServerSection {
     pub operations: Option<SocketAddr>,
     /// Networks of the proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which those proxies report the client's TLS certificate; none when absent.
+    pub client_certificate_header: Option<String>,
 }
 
 /// `[tokens]`, in seconds.
@@ -104,6 +108,27 @@ pub struct SessionSection {
     pub absolute_s: u64,
 }
 
+/// `[dpop]` (RFC 9449)
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DpopSection {
+    /// Whose proofs need a nonce of this server.
+    pub nonces: NonceUse,
+}
+
+/// Whose DPoP proofs need a nonce of this server (RFC 9449 §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NonceUse {
+    /// Nobody's.
+    Off,
+    /// Those of public clients, whose keys lie where foreign code may run.
+    #[default]
+    PublicClients,
+    /// Everybody's.
+    AllClients,
+}
+
 /// `[secrets]`
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -125,6 +150,7 @@ impl Default for ServerSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             operations: Some(SocketAddr::from(([127, 0, 0, 1], 9090))),
             trusted_proxies: Vec::new(),
+            client_certificate_header: None,
         }
     }
 }
@@ -183,6 +209,8 @@ struct Raw {
     #[serde(default)]
     sessions: SessionSection,
     #[serde(default)]
+    dpop: DpopSection,
+    #[serde(default)]
     secrets: SecretSection,
     #[serde(default)]
     registration: Registration,
@@ -208,6 +236,25 @@ impl Default for Registration {
 /// TLS is ended in front of this server, so with an https issuer every connection is a proxy's.
 const NO_PROXY: &str = "server.trusted_proxies is empty: whoever fails to sign in too often makes \
     everybody behind the same proxy wait; list the proxy that ends TLS";
+
+/// What of mutual TLS is set and has no effect.
+fn certificate_warnings(server: &ServerSection, clients: &[Client]) -> Option<String> {
+    let header = server.client_certificate_header.is_some();
+    let bound = clients.iter().find(|client| client.tls_client_certificate_bound_access_tokens);
+    match (header, bound) {
+        (true, _) if server.trusted_proxies.is_empty() => Some(
+            "server.client_certificate_header has no effect: server.trusted_proxies is empty, and \
+             nobody else is believed"
+                .to_owned(),
+        ),
+        (false, Some(client)) => Some(format!(
+            "client {}: its tokens are bound to its certificate, and no certificate is ever \
+             reported: set server.client_certificate_header",
+            client.client_id
+        )),
+        _ => None,
+    }
+}
 
 impl Config {
     /// Reads a file, lays the environment over it, and checks the whole.
@@ -278,6 +325,7 @@ impl Config {
         if https && raw.server.trusted_proxies.is_empty() {
             warnings.push(NO_PROXY.to_owned());
         }
+        warnings.extend(certificate_warnings(&raw.server, &clients));
         Ok(Self {
             issuer: raw.issuer.unwrap_or_default(),
             data_dir: raw.data_dir.unwrap_or_else(|| PathBuf::from("data")),
@@ -285,6 +333,7 @@ impl Config {
             tokens: raw.tokens,
             refresh: raw.refresh,
             sessions: raw.sessions,
+            dpop: raw.dpop,
             secrets: raw.secrets,
             clients,
             users,

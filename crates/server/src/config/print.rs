@@ -27,6 +27,7 @@ impl Config {
             "tokens": self.tokens,
             "refresh": self.refresh,
             "sessions": self.sessions,
+            "dpop": self.dpop,
             "secrets": { "master_key": masked },
         });
         let mut lines = Vec::new();

@@ -103,3 +103,23 @@ fn a_proxy_that_nobody_listed_is_pointed_at() {
     let plain = GOOD.replace("https://id.example.com", "http://127.0.0.1:8080");
     assert_eq!(load(&plain, &[]).unwrap().0.warnings, [""; 0]);
 }
+
+#[test]
+fn what_has_no_effect_for_certificates_is_pointed_at() {
+    let warned = |server: &str, client: &str| {
+        let text = format!("{GOOD}\n[server]\n{server}").replace("redirect_uris", client);
+        let (config, _) = load(&text, &[]).unwrap();
+        config.warnings.iter().any(|warning| warning.contains("client_certificate_header"))
+    };
+    let bound = "tls_client_certificate_bound_access_tokens = true\nredirect_uris";
+    let (header, proxies) =
+        ("client_certificate_header = \"Client-Cert\"\n", "trusted_proxies = [\"10.0.0.0/8\"]");
+    assert!(warned(header, "redirect_uris"), "nobody is believed");
+    assert!(warned(proxies, bound), "nobody reports one");
+    assert!(!warned(&format!("{header}{proxies}"), bound));
+    assert!(!warned(proxies, "redirect_uris"));
+    let bad = format!("{GOOD}\n[server]\nclient_certificate_header = \"a header\"");
+    assert!(load(&bad, &[]).unwrap_err().to_string().contains("client_certificate_header"));
+    let both = GOOD.replace("redirect_uris", &format!("dpop_bound_access_tokens = true\n{bound}"));
+    assert!(load(&both, &[]).unwrap_err().to_string().contains("choose"));
+}

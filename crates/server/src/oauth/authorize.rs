@@ -179,6 +179,7 @@ impl Asked {
                 redirect_uri: request.redirect_uri.clone(),
                 code_challenge: request.code_challenge.clone(),
                 nonce: request.nonce.clone(),
+                dpop_jkt: request.dpop_jkt.clone(),
             }),
         };
         let code = app.grant_tokens.issue(Kind::Code, grant.id, 0);

@@ -5,5 +5,6 @@ pub(crate) mod documents;
 pub(crate) mod introspect;
 pub(crate) mod revocations;
 pub(crate) mod revoke;
+pub(crate) mod sender;
 pub(crate) mod token;
 pub(crate) mod userinfo;

@@ -5,17 +5,18 @@ mod code;
 mod issue;
 mod refresh;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use countersign_protocol::authorization_code;
-use countersign_protocol::client::GrantType;
-use countersign_protocol::grant::Sender;
 use countersign_protocol::wire::token::{GrantRequest, TokenRequest};
 
+use super::sender;
 use crate::app::Shared;
+use crate::process;
+use crate::web::client_ip::Peer;
 use crate::web::form::Form;
-use crate::web::headers::allow_any_origin;
+use crate::web::headers::{allow_any_origin, hand_out_nonce};
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
 
 use issue::Asked;
@@ -23,6 +24,7 @@ use issue::Asked;
 /// RFC 6749 §3.2.
 pub(crate) async fn post(
     State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
@@ -30,18 +32,13 @@ pub(crate) async fn post(
     let client = app.authenticate(&headers, &params).await?;
     app.outlive_revocation(&client.client_id).await?;
     let TokenRequest { grant, scope, resources } = TokenRequest::parse(&params)?;
-    let asked = Asked { scope, resources, sender: Sender::Bearer };
+    let proved = sender::prove(app, &client, (peer, &headers), "/token", process::now())?;
+    let nonce = proved.nonce_for_next().map(str::to_owned);
+    let asked = Asked { scope, resources, proved };
     let answer = match grant {
         GrantRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
-            let presented = authorization_code::Presented {
-                client_id: client.client_id.clone(),
-                redirect_uri,
-                code_verifier,
-                resources: asked.resources,
-                sender: asked.sender,
-                refreshable: client.may_use(GrantType::RefreshToken),
-            };
-            code::redeem(app, &client, &code, presented).await?
+            let presented = code::Presented { code, redirect_uri, code_verifier };
+            code::redeem(app, &client, presented, asked).await?
         }
         GrantRequest::RefreshToken { refresh_token } => {
             refresh::rotate(app, &client, &refresh_token, asked).await?
@@ -50,6 +47,9 @@ pub(crate) async fn post(
     };
     let mut response = json_answer(StatusCode::OK, &answer);
     allow_any_origin(response.headers_mut());
+    if let Some(nonce) = nonce {
+        hand_out_nonce(response.headers_mut(), &nonce);
+    }
     Ok(response)
 }
 

@@ -30,7 +30,7 @@ pub(super) fn metadata_url(issuer: &str) -> String {
 }
 
 fn described(issuer: &str) -> ProtectedResource {
-    ProtectedResource::new(&resource(issuer), issuer).name("Countersign sample API")
+    ProtectedResource::new(&resource(issuer), issuer).name("Countersign sample API").dpop(false)
 }
 
 /// Who calls: the claims of the token.

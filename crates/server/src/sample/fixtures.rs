@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::Dev;
 use crate::config::{
-    Config, DeclaredUser, RefreshSection, SecretSection, ServerSection, SessionSection,
-    TokenSection,
+    Config, DeclaredUser, DpopSection, RefreshSection, SecretSection, ServerSection,
+    SessionSection, TokenSection,
 };
 
 /// The password of all demo users.
@@ -47,6 +47,7 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
         tokens: TokenSection::default(),
         refresh: RefreshSection::default(),
         sessions: SessionSection::default(),
+        dpop: DpopSection::default(),
         secrets: SecretSection::default(),
         clients,
         users,
@@ -71,6 +72,8 @@ fn demo_clients(issuer: &str) -> Vec<Client> {
         protected_access_token_format: None,
         introspection_signed_response_alg: None,
         access_token_signed_response_alg: None,
+        dpop_bound_access_tokens: false,
+        tls_client_certificate_bound_access_tokens: false,
         require_pkce: true,
         resources: vec![resource.clone()],
         protects: Vec::new(),

@@ -3,11 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
+pub(crate) use countersign_verify::Peer;
 use ipnet::IpNet;
-
-/// The address of the connection, put into every request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// The client's address. `X-Forwarded-For` counts only from a listed proxy, read from the right,
 /// where the proxies wrote; what stands further left can be made up by anyone.

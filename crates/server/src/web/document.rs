@@ -22,8 +22,8 @@ impl Document {
     }
 
     /// The metadata of an issuer.
-    pub(crate) fn metadata(issuer: &str) -> Self {
-        let body = serde_json::to_vec(&Metadata::new(issuer)).expect("metadata is plain data");
+    pub(crate) fn metadata(metadata: &Metadata) -> Self {
+        let body = serde_json::to_vec(metadata).expect("metadata is plain data");
         Self::new(body.into())
     }
 

@@ -1,6 +1,7 @@
 //! Response headers that keep a page to itself and an answer out of caches.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use countersign_verify::DPOP_NONCE;
 
 /// What a page of this server may do. Forms may go to the server itself, and, because browsers
 /// apply the rule to redirects as well, to the one place where the answer of the form leads.
@@ -51,8 +52,15 @@ pub(crate) fn allow_any_origin(headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("WWW-Authenticate"),
+        HeaderValue::from_static("DPoP-Nonce, WWW-Authenticate"),
     );
+}
+
+/// The nonce for the next DPoP proof (RFC 9449 §8.2).
+pub(crate) fn hand_out_nonce(headers: &mut HeaderMap, nonce: &str) {
+    if let Ok(value) = HeaderValue::try_from(nonce) {
+        headers.insert(DPOP_NONCE, value);
+    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,18 @@ use super::headers;
 pub(crate) struct ErrorAnswer {
     error: OAuthError,
     status: StatusCode,
+    dpop_nonce: Option<String>,
 }
 
 impl ErrorAnswer {
     /// An answer with a status of its own.
     pub(crate) const fn with_status(error: OAuthError, status: StatusCode) -> Self {
-        Self { error, status }
+        Self { error, status, dpop_nonce: None }
+    }
+
+    /// The same, handing out a nonce for the next DPoP proof (RFC 9449 §8).
+    pub(crate) fn with_dpop_nonce(self, nonce: Option<String>) -> Self {
+        Self { dpop_nonce: nonce, ..self }
     }
 }
 
@@ -30,7 +36,7 @@ impl From<OAuthError> for ErrorAnswer {
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self { error, status }
+        Self::with_status(error, status)
     }
 }
 
@@ -53,6 +59,9 @@ impl IntoResponse for ErrorAnswer {
         if self.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"countersign\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(nonce) = &self.dpop_nonce {
+            headers::hand_out_nonce(response.headers_mut(), nonce);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -77,6 +77,7 @@ pub(crate) fn pending_grant(number: u8) -> Grant {
             redirect_uri: "https://shop.example/cb".into(),
             code_challenge: Some(CHALLENGE.into()),
             nonce: Some("n-1".into()),
+            dpop_jkt: None,
         }),
         ..grant(number)
     }
@@ -89,6 +90,7 @@ pub(crate) fn code() -> authorization_code::Presented {
         redirect_uri: Some("https://shop.example/cb".into()),
         code_verifier: Some(VERIFIER.into()),
         sender: Sender::Bearer,
+        confidential: false,
         refreshable: true,
         resources: Vec::new(),
     }

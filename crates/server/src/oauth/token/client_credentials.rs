@@ -5,6 +5,7 @@ use countersign_protocol::wire::token::TokenAnswer;
 
 use super::issue::{self, Asked};
 use crate::app::App;
+use crate::process;
 use crate::web::oauth_error::ErrorAnswer;
 
 /// Grants a client what it is registered for.
@@ -16,7 +17,9 @@ pub(super) async fn grant(
     client.require(GrantType::ClientCredentials)?;
     let scope = client.grantable_scope(asked.scope.as_ref(), GrantType::ClientCredentials)?;
     let audience = client.audience(&asked.resources, &app.issuer)?;
-    let answer = issue::for_client(app, client, &scope, &audience).await?;
+    asked.proved.use_once(app, process::now()).await?;
+    let sender = &asked.proved.sender;
+    let answer = issue::for_client(app, client, (&scope, &audience), sender).await?;
     // Asked after the time of issue was taken: a client that is revoked from here on is revoked up
     // to a later time, so no token without a grant slips through.
     app.client(&client.client_id).await?.ok_or_else(client::unauthenticated)?;

@@ -1,31 +1,47 @@
 //! An authorization code for tokens (OAuth 2.1 §4.1.3).
 
-use countersign_protocol::authorization_code::Presented;
+use countersign_protocol::authorization_code;
 use countersign_protocol::client::{Client, GrantType};
 use countersign_protocol::grant_token::Kind;
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_store::CodeOutcome;
 
-use super::issue;
+use super::issue::{self, Asked, Order};
 use crate::app::App;
 use crate::process;
 use crate::web::oauth_error::ErrorAnswer;
+
+/// A code and what has to fit it.
+pub(super) struct Presented {
+    pub(super) code: String,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) code_verifier: Option<String>,
+}
 
 /// Redeems a code, once.
 pub(super) async fn redeem(
     app: &App,
     client: &Client,
-    code: &str,
     presented: Presented,
+    asked: Asked,
 ) -> Result<TokenAnswer, ErrorAnswer> {
     client.require(GrantType::AuthorizationCode)?;
-    let (id, _) = app.open_grant_token(Kind::Code, code)?;
+    let (id, _) = app.open_grant_token(Kind::Code, &presented.code)?;
     // A code is spent once, so first make sure that its tokens can be signed.
     issue::be_ready(app, client).await?;
     let now = process::now();
-    let lifetimes = app.lifetimes.clone();
-    let resources = presented.resources.clone();
-    let decided = app.store().redeem_code(id, presented, lifetimes, now).await?;
+    asked.proved.use_once(app, now).await?;
+    let sender = &asked.proved.sender;
+    let presented = authorization_code::Presented {
+        client_id: client.client_id.clone(),
+        redirect_uri: presented.redirect_uri,
+        code_verifier: presented.code_verifier,
+        resources: asked.resources.clone(),
+        sender: sender.clone(),
+        confidential: client.is_confidential(),
+        refreshable: client.may_use(GrantType::RefreshToken),
+    };
+    let decided = app.store().redeem_code(id, presented, app.lifetimes.clone(), now).await?;
     match decided.peek().clone() {
         CodeOutcome::Refused(error) => {
             decided.committed().await?;
@@ -37,10 +53,10 @@ pub(super) async fn redeem(
             Err(error.into())
         }
         CodeOutcome::Redeemed { grant, nonce } => {
-            let audience = issue::narrow(&grant, &resources);
-            let scope = grant.scope.clone();
-            let answer =
-                issue::for_grant(app, client, &grant, &scope, &audience, nonce, now).await?;
+            let audience = issue::narrow(&grant, &asked.resources);
+            let (scope, audience) = (&grant.scope, &audience[..]);
+            let order = Order { grant: &grant, scope, audience, nonce, sender, now };
+            let answer = issue::for_grant(app, client, order).await?;
             decided.committed().await?;
             app.metrics.issued("authorization_code");
             Ok(answer)

@@ -2,7 +2,7 @@
 
 use countersign_jose::{AccessToken, IdToken, jwt};
 use countersign_protocol::client::{Client, GrantType};
-use countersign_protocol::grant::{Grant, Sender};
+use countersign_protocol::grant::{Grant, Sender, token_type};
 use countersign_protocol::grant_token::Kind;
 use countersign_protocol::release;
 use countersign_protocol::scope::Scope;
@@ -10,6 +10,7 @@ use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 
+use super::super::sender::Proved;
 use crate::app::App;
 use crate::process::{self, SystemRandom};
 use crate::web::oauth_error::ErrorAnswer;
@@ -19,8 +20,21 @@ use crate::web::oauth_error::ErrorAnswer;
 pub(super) struct Asked {
     pub(super) scope: Option<Scope>,
     pub(super) resources: Vec<String>,
-    /// The key that the request proved to hold.
-    pub(super) sender: Sender,
+    /// The key or certificate that the request proved to hold.
+    pub(super) proved: Proved,
+}
+
+/// The tokens that a grant is to give now.
+#[derive(Debug)]
+pub(super) struct Order<'a> {
+    pub(super) grant: &'a Grant,
+    pub(super) scope: &'a Scope,
+    pub(super) audience: &'a [String],
+    /// For the id token.
+    pub(super) nonce: Option<String>,
+    /// Whose access token it will be; the grant itself may be bound to nobody.
+    pub(super) sender: &'a Sender,
+    pub(super) now: Timestamp,
 }
 
 /// Waits until every token of a client can be signed: a code is spent once, so before that.
@@ -35,12 +49,9 @@ pub(super) async fn be_ready(app: &App, client: &Client) -> Result<(), OAuthErro
 pub(super) async fn for_grant(
     app: &App,
     client: &Client,
-    grant: &Grant,
-    scope: &Scope,
-    audience: &[String],
-    nonce: Option<String>,
-    now: Timestamp,
+    order: Order<'_>,
 ) -> Result<TokenAnswer, ErrorAnswer> {
+    let Order { grant, scope, audience, nonce, sender, now } = order;
     let extra = if scope.contains("roles") {
         let account = app.store().account(&grant.subject).await?;
         account.map(|account| release::access_token_claims(&account, scope)).unwrap_or_default()
@@ -49,6 +60,7 @@ pub(super) async fn for_grant(
     };
     let issuing = app.issuing(now);
     let claims = issuing.access_token_for_grant(grant, scope, audience, extra);
+    let claims = AccessToken { confirmation: sender.confirmation(), ..claims };
     let access_token = access_token(app, client, &claims).await?;
     let id_token = if scope.contains("openid") {
         let algorithm = client.id_token_algorithm();
@@ -66,7 +78,7 @@ pub(super) async fn for_grant(
         refresh_token_timeout: seconds(grant.idle_expires_at),
         authorization_expires_in: seconds(grant.expires_at),
         id_token,
-        ..answer(app, access_token, scope)
+        ..answer(app, access_token, &claims, scope)
     })
 }
 
@@ -74,13 +86,14 @@ pub(super) async fn for_grant(
 pub(super) async fn for_client(
     app: &App,
     client: &Client,
-    scope: &Scope,
-    audience: &[String],
+    (scope, audience): (&Scope, &[String]),
+    sender: &Sender,
 ) -> Result<TokenAnswer, ErrorAnswer> {
     let issuing = app.issuing(process::now());
     let claims = issuing.access_token_for_client(&client.client_id, scope, audience);
+    let claims = AccessToken { confirmation: sender.confirmation(), ..claims };
     let access_token = access_token(app, client, &claims).await?;
-    Ok(answer(app, access_token, scope))
+    Ok(answer(app, access_token, &claims, scope))
 }
 
 /// The resources of this access token: those that were named, or all of the grant's. The rule
@@ -107,10 +120,10 @@ async fn access_token(
 }
 
 /// The answer for an access token alone.
-fn answer(app: &App, access_token: String, scope: &Scope) -> TokenAnswer {
+fn answer(app: &App, access_token: String, claims: &AccessToken, scope: &Scope) -> TokenAnswer {
     TokenAnswer {
         access_token,
-        token_type: "Bearer",
+        token_type: token_type(claims.confirmation.as_ref()),
         expires_in: app.lifetimes.access_token.as_secs(),
         refresh_token: None,
         refresh_token_timeout: None,

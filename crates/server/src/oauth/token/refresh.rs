@@ -8,7 +8,7 @@ use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::{RotationOutcome, RotationRequest};
 
-use super::issue::{self, Asked};
+use super::issue::{self, Asked, Order};
 use crate::app::App;
 use crate::web::oauth_error::ErrorAnswer;
 
@@ -22,11 +22,12 @@ pub(super) async fn rotate(
     client.require(GrantType::RefreshToken)?;
     let (id, generation) = app.open_grant_token(Kind::Refresh, refresh_token)?;
     let moment = app.moment();
+    asked.proved.use_once(app, moment.now).await?;
     let presented = Presented {
         generation,
         client_id: client.client_id.clone(),
         confidential: client.is_confidential(),
-        sender: asked.sender,
+        sender: asked.proved.sender.clone(),
         scope: asked.scope.clone(),
         resources: asked.resources.clone(),
     };
@@ -55,7 +56,10 @@ pub(super) async fn rotate(
     };
     let audience = issue::narrow(&grant, &asked.resources);
     let scope = asked.scope.unwrap_or_else(|| grant.scope.clone());
-    let answer = issue::for_grant(app, client, &grant, &scope, &audience, None, moment.now).await?;
+    let (sender, now) = (&asked.proved.sender, moment.now);
+    let (scope, audience) = (&scope, &audience[..]);
+    let order = Order { grant: &grant, scope, audience, nonce: None, sender, now };
+    let answer = issue::for_grant(app, client, order).await?;
     decided.committed().await?;
     app.metrics.refreshed(result);
     app.metrics.issued("refresh_token");
