@@ -18,7 +18,7 @@ use countersign_protocol::wire::metadata::Metadata;
 use countersign_protocol::wire::{self, params::Params};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Ended, EndedClient, Moment, Position, Store, StoreError};
-use countersign_verify::{DenySet, ReplayGuard, Revoked, TokenCache, Verifier};
+use countersign_verify::{DenySet, ReplayGuard, Revoked, SteadyClock, TokenCache, Verifier};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
@@ -69,6 +69,7 @@ pub(crate) struct App {
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) position: watch::Receiver<Position>,
     store: Arc<dyn Store>,
+    steady: SteadyClock,
     clients: Cache<String, (u64, Arc<Client>)>,
     token_formats: TokenFormats,
     verified_tokens: TokenCache,
@@ -163,6 +164,7 @@ impl App {
             stopping: parts.stopping,
             position: parts.store.position(),
             store: parts.store,
+            steady: SteadyClock::new(process::now()),
             clients: Cache::new(CLIENTS_KEPT),
             token_formats: TokenFormats::default(),
         })
@@ -171,6 +173,11 @@ impl App {
     /// The store.
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.store
+    }
+
+    /// The time by which revocations are forgotten: never ahead, even while the clock is.
+    pub(crate) fn time_to_forget(&self) -> Timestamp {
+        self.steady.read(process::now())
     }
 
     /// The present moment for a step of the store.

@@ -66,7 +66,7 @@ pub(crate) async fn apply_revocations(app: &App, applied: Option<u64>) -> Result
     let (seq, events) = match known {
         Some(known) => known,
         None => {
-            let snapshot = app.store().snapshot(process::now()).await?;
+            let snapshot = app.store().snapshot(app.time_to_forget()).await?;
             (snapshot.seq, snapshot.events)
         }
     };
@@ -129,7 +129,7 @@ pub(crate) async fn sweep(app: Arc<App>) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
     loop {
         tick.tick().await;
-        let now = process::now();
+        let now = app.time_to_forget();
         app.denied.prune(now);
         app.prune_verified_tokens(now);
         match app.store().sweep(app.lifetimes.clone(), now).await {

@@ -1,8 +1,9 @@
-//! The one place of this crate that reads the clock on the wall.
+//! The one place of this crate that reads the clock on the wall, and how far to trust it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use countersign_jose::Timestamp;
+use tokio::time::Instant;
 
 /// The time now. A clock before 1970 reads as the epoch, at which every token is issued in the
 /// future and so refused.
@@ -10,4 +11,114 @@ use countersign_jose::Timestamp;
 pub(crate) fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(0).plus(since_epoch)
+}
+
+/// For so long a jump forward is not believed.
+const DISTRUST: Duration = Duration::from_secs(2 * 3600);
+/// Clocks that are kept right are moved by less.
+const SET_BACK: Duration = Duration::from_secs(2);
+
+/// A clock to forget by. The clock on the wall may be set forward by mistake, and back again: who
+/// took everything for expired meanwhile, and forgot it, would accept revoked tokens afterwards.
+/// This clock is never ahead of the time that has really passed since it was made, unless the one
+/// on the wall is ahead of it by more than two hours.
+#[derive(Debug)]
+pub struct SteadyClock {
+    made_at: Instant,
+    wall_then: Timestamp,
+}
+
+impl SteadyClock {
+    /// A clock that starts at `wall`, the time on the wall.
+    #[must_use]
+    pub fn new(wall: Timestamp) -> Self {
+        Self { made_at: Instant::now(), wall_then: wall }
+    }
+
+    /// The time up to which things may be forgotten when `wall` is the time on the wall.
+    #[must_use]
+    pub fn read(&self, wall: Timestamp) -> Timestamp {
+        let passed = self.wall_then.plus(self.made_at.elapsed());
+        wall.min(passed.max(wall.minus(DISTRUST)))
+    }
+}
+
+/// Notices that the clock on the wall was set back.
+#[derive(Debug, Default)]
+pub(crate) struct SetBackWatch {
+    latest: Timestamp,
+}
+
+impl SetBackWatch {
+    /// Whether `wall` is clearly before a time that was shown already. Said once.
+    pub(crate) fn notices(&mut self, wall: Timestamp) -> bool {
+        let set_back = wall.plus(SET_BACK) < self.latest;
+        self.latest = if set_back { wall } else { wall.max(self.latest) };
+        set_back
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DenySet, Revoked, TokenNames};
+
+    const NOON: Timestamp = Timestamp::from_secs(43_200);
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_jump_forward_is_not_believed_and_one_back_is() {
+        let clock = SteadyClock::new(NOON);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let true_time = NOON.plus(Duration::from_secs(60));
+        assert_eq!(clock.read(true_time), true_time);
+        assert_eq!(clock.read(true_time.plus(HOUR)), true_time);
+        assert_eq!(clock.read(true_time.minus(HOUR)), true_time.minus(HOUR));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_started_wrong_does_not_stay_wrong() {
+        let clock = SteadyClock::new(Timestamp::from_secs(0));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(clock.read(NOON), NOON.minus(DISTRUST));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_revocation_is_forgotten_while_the_clock_is_an_hour_ahead() {
+        let revoked = TokenNames {
+            token_id: "t",
+            grant_id: None,
+            client_id: "c",
+            issued_at: 0,
+            key_id: None,
+        };
+        let (clock, until) = (SteadyClock::new(NOON), NOON.plus(HOUR / 6));
+        let after_pruning = |now| {
+            let set = DenySet::new();
+            set.insert(Revoked::Token("t"), until);
+            set.prune(now);
+            // The clock is right again.
+            set.is_revoked(revoked, NOON)
+        };
+        assert!(!after_pruning(NOON.plus(HOUR)), "what would happen without it");
+        assert!(after_pruning(clock.read(NOON.plus(HOUR))));
+        tokio::time::advance(HOUR / 6).await;
+        assert!(!after_pruning(clock.read(until)), "in the end it is given back");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_is_noticed_once() {
+        let mut watch = SetBackWatch::default();
+        let second = Duration::from_secs(1);
+        for (wall, noticed) in [
+            (NOON, false),
+            (NOON.plus(HOUR), false),
+            (NOON.plus(HOUR).minus(second), false),
+            (NOON.plus(second), true),
+            (NOON.plus(second), false),
+            (NOON.plus(2 * second), false),
+        ] {
+            assert_eq!(watch.notices(wall), noticed, "{wall:?}");
+        }
+    }
 }

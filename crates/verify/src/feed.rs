@@ -5,6 +5,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use countersign_jose::Timestamp;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -15,7 +16,7 @@ use tokio::{
 
 use crate::{
     backoff::Backoff,
-    clock,
+    clock::{self, SetBackWatch, SteadyClock},
     discovery::{Endpoints, RevocationEndpoints},
     fetch::{FetchError, Fetcher},
     revocation::{self, FeedState, Malformed, Step},
@@ -35,6 +36,9 @@ pub(crate) struct FeedFollower {
     backoff: Backoff,
     pruned_at: Instant,
     failing: bool,
+    /// Revocations are forgotten by this one.
+    steady: SteadyClock,
+    wall: SetBackWatch,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,8 @@ enum FeedError {
     Silent(Duration),
     #[error("what the issuer says comes {0:?} late")]
     Late(Duration),
+    #[error("the clock of this machine was set back")]
+    ClockSetBack,
     #[error("the issuer is at another place in its order of revocations")]
     Missed,
     #[error(transparent)]
@@ -92,6 +98,8 @@ impl FeedFollower {
             backoff: Backoff::new(first, limit),
             pruned_at: Instant::now(),
             failing: false,
+            steady: SteadyClock::new(clock::now()),
+            wall: SetBackWatch::default(),
         }
     }
 
@@ -156,10 +164,10 @@ impl FeedFollower {
         if reply.status != StatusCode::OK {
             return Err(FeedError::Status { what: "snapshot", status: reply.status });
         }
-        let shared = self.shared.clone();
+        let (shared, now) = (self.shared.clone(), self.now());
         // A million entries take a while: not on a thread that serves requests.
         let loaded = tokio::task::spawn_blocking(move || {
-            revocation::load_snapshot(&reply.body, &shared.deny_set, shared.leeway, clock::now())
+            revocation::load_snapshot(&reply.body, &shared.deny_set, shared.leeway, now)
         });
         let loaded = loaded.await.map_err(|_| FeedError::Interrupted)??;
         self.state.adopt(loaded);
@@ -193,8 +201,13 @@ impl FeedFollower {
                 return Err(FeedError::Silent(silence));
             }
             heard_at = received_at;
+            if self.wall.notices(clock::now()) {
+                // What had seemed to be expired was not taken in.
+                self.state.lose_place();
+                return Err(FeedError::ClockSetBack);
+            }
             for frame in parser.push(&chunk)? {
-                let step = self.state.apply(&frame, &self.shared.deny_set, clock::now())?;
+                let step = self.state.apply(&frame, &self.shared.deny_set, self.now())?;
                 self.shared.counters.feed_frames.add_one();
                 match step {
                     Step::Continue => {}
@@ -218,12 +231,17 @@ impl FeedFollower {
         self.shared.changed.notify_waiters();
     }
 
+    /// The time to forget by.
+    fn now(&self) -> Timestamp {
+        self.steady.read(clock::now())
+    }
+
     async fn prune(&mut self) {
         if self.pruned_at.elapsed() < self.shared.timing.prune {
             return;
         }
-        let shared = self.shared.clone();
-        let pruned = tokio::task::spawn_blocking(move || shared.deny_set.prune(clock::now()));
+        let (shared, now) = (self.shared.clone(), self.now());
+        let pruned = tokio::task::spawn_blocking(move || shared.deny_set.prune(now));
         // It can only fail while the runtime shuts down, and then nothing is left to do.
         let _shutting_down = pruned.await;
         self.pruned_at = Instant::now();

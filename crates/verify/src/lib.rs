@@ -83,6 +83,7 @@ pub use builder::VerifierBuilder;
 pub use caller::Caller;
 pub use certificate::CertificateThumbprint;
 pub use challenge::Refusal;
+pub use clock::SteadyClock;
 pub use deny_set::{DenySet, Revoked, TokenNames};
 pub use dpop::{CheckedProof, DPOP, DPOP_NONCE, DpopRules, ProofError, ProvenRequest, dpop_proof};
 pub use error::{BuildError, Error};

@@ -103,6 +103,11 @@ impl FeedState {
         self.applied
     }
 
+    /// Only a snapshot leads on.
+    pub(crate) const fn lose_place(&mut self) {
+        self.applied = None;
+    }
+
     /// Goes on from a snapshot, also if its number is lower.
     pub(crate) const fn adopt(&mut self, loaded: Loaded) {
         self.applied = Some(loaded.seq);

@@ -6,6 +6,7 @@ mod introspection;
 mod issuer;
 mod keys;
 mod layer;
+mod malleability;
 mod sender;
 mod token_cache;
 

@@ -151,3 +151,30 @@ fn narrower_is_allowed_and_wider_does_not_spend_the_token() {
     elsewhere.resources = vec!["https://other.example".into()];
     assert_eq!(judge(&grant(5), &elsewhere, NOW), Verdict::Refuse(Refusal::ResourceNotGranted));
 }
+
+#[test]
+fn a_clock_that_is_set_an_hour_off_ends_no_family() {
+    let hour = Duration::from_secs(3_600);
+    let long = Settings { idle: 2 * hour, ..SETTINGS };
+    let made =
+        Grant { idle_expires_at: NOW.plus(2 * hour), expires_at: NOW.plus(9 * hour), ..grant(5) };
+    for now in [NOW.plus(hour), NOW.minus(hour)] {
+        let Verdict::Rotate(next) = redeem(Some(&made), &presented(5), &long, now) else {
+            panic!()
+        };
+        assert_eq!(next.generation, 6);
+        // Set right again, the row is from the future or the past, and is rotated all the same.
+        let verdict = redeem(Some(&next), &presented(6), &long, NOW);
+        assert!(matches!(verdict, Verdict::Rotate(_)), "{verdict:?}");
+        // The counter decides: two behind is theft by any clock.
+        let verdict = redeem(Some(&next), &presented(4), &long, now.minus(hour));
+        assert_eq!(verdict, Verdict::End(EndReason::RefreshReuse));
+    }
+    // A clock that is set back makes a window longer, never shorter: a retry is no theft.
+    assert_eq!(redeem(Some(&made), &presented(4), &long, NOW.minus(hour)), Verdict::Retry);
+    // One that is set forward closes it. A client that can prove itself has no need of it.
+    let verdict = redeem(Some(&made), &presented(4), &long, NOW.plus(hour));
+    assert_eq!(verdict, Verdict::End(EndReason::RefreshReuse));
+    let confidential = Presented { confidential: true, ..presented(4) };
+    assert_eq!(redeem(Some(&made), &confidential, &long, NOW.plus(hour)), Verdict::Retry);
+}

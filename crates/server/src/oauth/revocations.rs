@@ -21,7 +21,6 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::app::{App, Shared};
 use crate::listen::stopped;
-use crate::process;
 use crate::web::document::Document;
 use crate::web::oauth_error::ErrorAnswer;
 
@@ -38,7 +37,8 @@ pub(crate) async fn snapshot(
     headers: HeaderMap,
 ) -> Result<Response, ErrorAnswer> {
     authenticate(&shared.app, &headers).await?;
-    let snapshot = shared.app.store().snapshot(process::now()).await?;
+    let now = shared.app.time_to_forget();
+    let snapshot = shared.app.store().snapshot(now).await?;
     let body = serde_json::to_vec(&snapshot).expect("a snapshot is plain data");
     Ok(Document::new(body.into()).answer(&headers, "private, no-cache"))
 }

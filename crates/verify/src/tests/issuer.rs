@@ -45,6 +45,8 @@ pub(super) struct Script {
     pub(super) jwks: Option<(u16, Vec<u8>)>,
     pub(super) jwks_headers: Vec<(&'static str, &'static str)>,
     pub(super) entity_tag: Option<&'static str>,
+    /// Requests for the key set are not answered.
+    pub(super) jwks_hangs: bool,
     /// Instead of the metadata, by path.
     pub(super) metadata: Option<(&'static str, String)>,
     /// Connections are accepted and dropped.
@@ -167,6 +169,7 @@ impl Script {
             jwks: None,
             jwks_headers: Vec::new(),
             entity_tag: None,
+            jwks_hangs: false,
             metadata: None,
             down: false,
             feed_status: 200,
@@ -201,6 +204,10 @@ impl Script {
             event["issued_until"] = clock::now().as_secs().into();
         }
         self.events.push((seq, event.to_string()));
+    }
+
+    fn hangs(&self) -> bool {
+        self.jwks_hangs
     }
 
     fn answer(&mut self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -332,6 +339,11 @@ async fn serve(
         };
         sleep(delay).await;
         return Ok(answer.map(BoxBody::new));
+    }
+    if request.uri().path().ends_with("/jwks") {
+        while script.lock().expect("whole").hangs() {
+            sleep(Duration::from_millis(2)).await;
+        }
     }
     let mut now = script.lock().expect("whole");
     if !request.uri().path().ends_with("/feed") || now.feed_status != 200 {

@@ -1,13 +1,27 @@
 //! Rotation, outages and floods: which keys are used when.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use countersign_jose::base64url;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
 use super::{
     describe, eventually,
     issuer::{Issuer, claims, new_key},
     keys_only, ready,
 };
-use crate::{AccessToken, Error, clock};
+use crate::{AccessToken, Error, Verifier, clock, timing::Timing};
 
 /// The issuer lets its keys be kept for no time at all, so they are loaded every 20 milliseconds.
 async fn reloading() -> Issuer {
@@ -149,7 +163,7 @@ async fn a_flood_of_unknown_keys_costs_one_load_and_delays_no_good_token() {
     let after = issuer.script().jwks_loads - loads;
     assert!(after <= 1, "{after} loads in one pause");
     // After the pause one more, and the key id is in no URL.
-    tokio::time::sleep(Duration::from_millis(550)).await;
+    sleep(Duration::from_millis(550)).await;
     flood(100).await;
     assert_eq!(issuer.script().jwks_loads - loads, after + 1);
     let script = issuer.script();
@@ -204,4 +218,137 @@ async fn metadata_of_another_issuer_is_not_used() {
     eventually("it has failed", || verifier.metrics().key_failures >= 3).await;
     assert!(!verifier.is_ready());
     assert_eq!(issuer.script().jwks_loads, 0);
+}
+
+/// Verifies good tokens as fast as it can until it is told to stop; gives how many there were.
+fn load(verifier: &Verifier, tokens: impl Fn() -> String + Send + 'static) -> Load {
+    let (verifier, over) = (verifier.clone(), Arc::new(AtomicBool::new(false)));
+    let told = over.clone();
+    let task = tokio::spawn(async move {
+        let mut count = 0;
+        while !told.load(Ordering::Relaxed) {
+            let outcome = verifier.verify(&tokens(), clock::now()).await;
+            assert_eq!(outcome.map(drop), Ok(()), "after {count}");
+            count += 1;
+            tokio::task::yield_now().await;
+        }
+        count
+    });
+    Load { over, task }
+}
+
+struct Load {
+    over: Arc<AtomicBool>,
+    task: JoinHandle<usize>,
+}
+
+impl Load {
+    async fn end(self) -> usize {
+        self.over.store(true, Ordering::Relaxed);
+        self.task.await.expect("no request failed")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_under_load_fails_no_request() {
+    let issuer = Arc::new(reloading().await);
+    let verifier = keys_only(&issuer).await;
+    let loads: Vec<Load> = (0..4)
+        .map(|_| {
+            let issuer = issuer.clone();
+            load(&verifier, move || issuer.token("t", "g"))
+        })
+        .collect();
+    for _ in 0..10 {
+        // Announced, then active; the one before stays until its tokens have expired.
+        let next = new_key();
+        let loads = issuer.script().jwks_loads;
+        issuer.script().keys.insert(0, next);
+        eventually("it is loaded", || issuer.script().jwks_loads >= loads + 2).await;
+        let mut script = issuer.script();
+        script.keys.rotate_left(1);
+        if script.keys.len() > 2 {
+            script.keys.remove(0);
+        }
+    }
+    let mut verified = 0;
+    for load in loads {
+        verified += load.end().await;
+    }
+    println!("{verified} requests");
+    assert!(verified > 100);
+    assert_eq!((verifier.metrics().refused, verifier.metrics().unknown_key_loads), (0, 0));
+}
+
+#[tokio::test]
+async fn ten_minutes_without_the_issuer_fail_no_request() {
+    let issuer = Issuer::start().await;
+    // As in production, all times: ten minutes are twice as long as a set of keys is kept.
+    let verifier = describe(&issuer).timing(Timing::default()).no_revocations();
+    let verifier = verifier.start().expect("well described");
+    ready(&verifier).await;
+    let token = issuer.token("t", "g");
+    let (started, wall) = (Instant::now(), clock::now());
+    issuer.script().down = true;
+    tokio::time::pause();
+    while started.elapsed() < Duration::from_secs(600) {
+        for token in [&token, &issuer.token("new", "g")] {
+            // The clock on the wall stands still here, and so do the tokens.
+            let outcome = verifier.verify(token, wall).await;
+            assert_eq!(outcome.map(drop), Ok(()), "after {:?}", started.elapsed());
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+    let metrics = verifier.metrics();
+    assert!(metrics.key_failures >= 3, "the issuer was asked, and was down: {metrics:?}");
+    assert_eq!((metrics.refused, metrics.accepted), (0, 1_200));
+    assert!(verifier.is_ready());
+    tokio::time::resume();
+    issuer.script().down = false;
+}
+
+/// A good token that names a key that nobody has.
+fn with_unknown_key(token: &str, number: usize) -> String {
+    let (_, rest) = token.split_once('.').expect("three parts");
+    let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"unknown-{number}"}}"#);
+    format!("{}.{rest}", base64url::encode(header.as_bytes()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_unknown_keys_a_second_cost_one_load_a_pause_and_delay_nobody() {
+    let issuer = Arc::new(Issuer::start().await);
+    let verifier = keys_only(&issuer).await;
+    let good = issuer.token("good", "g");
+    let loads = issuer.script().jwks_loads;
+    issuer.script().jwks_hangs = true;
+    let started = Instant::now();
+    let mut flood = Vec::new();
+    for second in 0..2 {
+        let deadline = started + Duration::from_secs(second + 1);
+        for number in 0..10_000 {
+            let bad = with_unknown_key(&good, number);
+            let asked = verifier.clone();
+            flood.push(tokio::spawn(async move { asked.verify(&bad, clock::now()).await }));
+            if number % 100 == 0 {
+                // One look is enough: a known key waits for nothing, also while a load hangs.
+                let mut judged = pin!(verifier.verify(&good, clock::now()));
+                let at_once = judged.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert!(matches!(at_once, Poll::Ready(Ok(_))), "{at_once:?}");
+                tokio::task::yield_now().await;
+            }
+        }
+        // Some hundred milliseconds of each second hang.
+        issuer.script().jwks_hangs = second == 0;
+        sleep(deadline.saturating_duration_since(Instant::now())).await;
+    }
+    let unknown = Err(Error::Token(countersign_jose::Error::UnknownKey));
+    for judged in flood {
+        assert_eq!(judged.await.expect("no panic").map(drop), unknown);
+    }
+    // The pause is half a second here, and one load may be under way at either end.
+    let (took, pause) = (started.elapsed(), Duration::from_millis(500));
+    let most = u64::try_from(took.as_millis() / pause.as_millis()).expect("short") + 1;
+    let loads = issuer.script().jwks_loads - loads;
+    println!("20,000 unknown keys in {took:?}: {loads} loads");
+    assert!((1..=most).contains(&loads), "{loads} loads in {took:?}");
 }
