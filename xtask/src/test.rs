@@ -104,13 +104,18 @@ fn jose_peer(target: &Path) -> Result<PathBuf, String> {
 
 /// Other people's clients and a real browser, each against a server of its own.
 fn add_interop_steps(run: &mut Run, target: &Path, binary: Option<&Path>) {
-    run.tallied("interop: openid-client (npm)", |tally| {
-        let Some(binary) = binary else { return no_binary() };
-        match npm() {
-            Ok(()) => execute(node_test("openid_client.test.mjs", server(binary)), tally),
-            Err(reason) => Verdict::Skipped(reason),
-        }
-    });
+    for (step, file) in [
+        ("interop: openid-client (npm)", "openid_client.test.mjs"),
+        ("interop: openid-client with DPoP (npm)", "dpop.test.mjs"),
+    ] {
+        run.tallied(step, |tally| {
+            let Some(binary) = binary else { return no_binary() };
+            match npm() {
+                Ok(()) => execute(node_test(file, server(binary)), tally),
+                Err(reason) => Verdict::Skipped(reason),
+            }
+        });
+    }
     run.tallied("interop: Authlib (PyPI)", |tally| {
         let Some(binary) = binary else { return no_binary() };
         match python_packages(target) {

@@ -7,5 +7,6 @@ mod hostile;
 mod nodes;
 mod operator;
 mod races;
+mod sender;
 mod shutdown;
 mod startup;
