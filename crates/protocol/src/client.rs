@@ -85,6 +85,10 @@ pub struct Client {
     /// absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub access_token_signed_response_alg: Option<Algorithm>,
+    /// Whether its access tokens have an entry in a Token Status List, for verifiers that do not
+    /// follow our revocations.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub status_list: bool,
     /// Whether authorization requests must carry a code challenge. Always for public clients.
     #[serde(default = "yes")]
     pub require_pkce: bool,

@@ -15,6 +15,7 @@
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
 //! | [`revocation`] | events that end tokens before their time |
+//! | [`status_list`] | the same for verifiers that follow no feed |
 //! | [`key_schedule`], [`keyring`], [`seal`] | keys, when they are replaced, how they are kept |
 
 pub mod account;
@@ -37,6 +38,7 @@ pub mod revocation;
 pub mod scope;
 pub mod seal;
 pub mod session;
+pub mod status_list;
 pub mod throttle;
 pub mod token;
 pub mod token_format;

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
+use crate::oauth::status_lists::StatusLists;
 use crate::own_token::OwnToken;
 use crate::passwords::Passwords;
 use crate::process::{self, SystemRandom};
@@ -72,6 +73,7 @@ pub(crate) struct App {
     steady: SteadyClock,
     clients: Cache<String, (u64, Arc<Client>)>,
     token_formats: TokenFormats,
+    pub(crate) status_lists: StatusLists,
     verified_tokens: TokenCache,
     own_access_tokens: Policy<AccessToken>,
     revocable_access_tokens: Policy<AccessToken>,
@@ -167,6 +169,7 @@ impl App {
             steady: SteadyClock::new(process::now()),
             clients: Cache::new(CLIENTS_KEPT),
             token_formats: TokenFormats::default(),
+            status_lists: StatusLists::default(),
         })
     }
 

@@ -8,7 +8,9 @@ use axum::routing::{any, get, post};
 use countersign_protocol::{ErrorCode, OAuthError};
 
 use crate::app::Shared;
-use crate::oauth::{authorize, documents, introspect, revocations, revoke, token, userinfo};
+use crate::oauth::{
+    authorize, documents, introspect, revocations, revoke, status_lists, token, userinfo,
+};
 use crate::pages::{account, consent, login, logout};
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::page::PageError;
@@ -27,6 +29,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/userinfo", get(userinfo::any).post(userinfo::any).options(preflight))
         .route("/revocations/snapshot", get(revocations::snapshot))
         .route("/revocations/feed", get(revocations::feed))
+        .route("/status-lists", get(status_lists::all))
+        .route("/status-lists/{list}", get(status_lists::one))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/account", get(account::get))

@@ -12,6 +12,7 @@ mod revocation;
 mod rotation;
 pub(crate) mod samples;
 mod session;
+mod status;
 mod sweep;
 mod used_token;
 
@@ -102,6 +103,11 @@ const RULES: &[Rule] = rules! {
         each_token_of_each_issuer_is_first_once
         of_many_at_once_one_is_first
         a_forgotten_token_is_not_new_again
+    }
+    status {
+        no_index_is_given_twice_while_its_token_lives
+        each_kind_of_revocation_turns_the_bits_in_its_own_step
+        a_token_is_listed_in_the_step_that_rotates_or_redeems
     }
     sweep {
         ended_and_expired_grants_stay_until_the_horizon

@@ -21,6 +21,7 @@ pub mod uncommitted;
 pub use error::StoreError;
 pub use store::{
     Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, NewGrant,
-    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store, Use, UsedOnce,
+    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, StatusList, Store, Use,
+    UsedOnce,
 };
 pub use uncommitted::Uncommitted;

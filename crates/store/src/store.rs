@@ -17,6 +17,7 @@ use countersign_protocol::refresh_family;
 use countersign_protocol::revocation::Revocation;
 use countersign_protocol::scope::Scope;
 use countersign_protocol::session::Session;
+use countersign_protocol::status_list::{ListedToken, StatusIndex};
 use tokio::sync::watch;
 
 use crate::error::StoreError;
@@ -244,6 +245,15 @@ pub struct Snapshot {
     pub events: Vec<Revocation>,
 }
 
+/// What a status list says, at a place of the total order of revocations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatusList {
+    /// The place: every event up to it is in here.
+    pub seq: u64,
+    /// The indexes of the tokens that are revoked.
+    pub revoked: Vec<u32>,
+}
+
 /// Something that an operator should be able to read up later.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct AuditEntry {
@@ -308,6 +318,30 @@ pub trait Store: Send + Sync + 'static {
         request: RotationRequest,
         moment: Moment,
     ) -> Answer<'_, Uncommitted<RotationOutcome>>;
+
+    /// Redeems a code as [`Store::redeem_code`] does, and lists the access token that comes of it
+    /// in the same step.
+    fn redeem_code_listed(
+        &self,
+        code: (GrantId, authorization_code::Presented),
+        lifetimes: Lifetimes,
+        token: ListedToken,
+        now: Timestamp,
+    ) -> Answer<'_, Uncommitted<(CodeOutcome, Option<StatusIndex>)>>;
+    /// Rotates a refresh token as [`Store::rotate`] does, and lists the access token that comes of
+    /// it in the same step.
+    fn rotate_listed(
+        &self,
+        request: RotationRequest,
+        token: ListedToken,
+        moment: Moment,
+    ) -> Answer<'_, Uncommitted<(RotationOutcome, Option<StatusIndex>)>>;
+    /// Lists an access token that comes of no grant.
+    fn list_token(&self, token: ListedToken) -> Answer<'_, StatusIndex>;
+    /// The number of status lists; the lists are numbered from 0.
+    fn status_lists(&self) -> Answer<'_, u32>;
+    /// A status list; `None` when there is none of that number.
+    fn status_list(&self, list: u32) -> Answer<'_, Option<StatusList>>;
 
     /// Ends grants before their time and publishes it. Grants that have ended are not ended
     /// again. [`GrantSelector::Client`] also ends the tokens that belong to no grant, those of the

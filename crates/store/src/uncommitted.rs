@@ -19,6 +19,12 @@ impl<T> Uncommitted<T> {
         Self { value, commit }
     }
 
+    /// The same with its outcome told in another way.
+    #[must_use]
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Uncommitted<U> {
+        Uncommitted { value: change(self.value), commit: self.commit }
+    }
+
     /// A look at the outcome, to prepare an answer with.
     #[must_use]
     pub const fn peek(&self) -> &T {

@@ -6,5 +6,6 @@ pub(crate) mod introspect;
 pub(crate) mod revocations;
 pub(crate) mod revoke;
 pub(crate) mod sender;
+pub(crate) mod status_lists;
 pub(crate) mod token;
 pub(crate) mod userinfo;

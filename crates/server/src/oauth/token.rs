@@ -3,6 +3,7 @@
 mod client_credentials;
 mod code;
 mod issue;
+mod listing;
 mod refresh;
 
 use axum::Extension;

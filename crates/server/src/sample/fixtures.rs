@@ -71,6 +71,7 @@ fn demo_clients(issuer: &str) -> Vec<Client> {
         access_token_format: None,
         protected_access_token_format: None,
         introspection_signed_response_alg: None,
+        status_list: false,
         access_token_signed_response_alg: None,
         dpop_bound_access_tokens: false,
         tls_client_certificate_bound_access_tokens: false,

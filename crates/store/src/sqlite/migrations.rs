@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_used_token.sql"),
     include_str!("migrations/0004_protecting_clients.sql"),
     include_str!("migrations/0005_lifetimes.sql"),
+    include_str!("migrations/0006_status.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

@@ -15,6 +15,7 @@ mod position;
 mod readers;
 mod revocation;
 mod session;
+mod status;
 mod store;
 mod sweep;
 mod used_token;

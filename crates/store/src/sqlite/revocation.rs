@@ -8,7 +8,7 @@ use countersign_protocol::revocation::{Revocation, RevokedKind};
 use rusqlite::{Connection, Result, Row};
 
 use super::column::{Count, unreadable};
-use super::position;
+use super::{position, status};
 use crate::store::Snapshot;
 
 /// Adds an event within the caller's transaction and answers its place. For a client there is
@@ -44,7 +44,9 @@ fn insert(
             "INSERT INTO revocation (kind, id, issued_until, expires_at) VALUES (?1, ?2, ?3, ?4)",
         )?
         .execute((kind.as_str(), id, issued_until.map(Count), Count(expires_at.as_secs())))?;
-    Ok(connection.last_insert_rowid().unsigned_abs())
+    let seq = connection.last_insert_rowid().unsigned_abs();
+    status::mark(connection, kind, id, issued_until)?;
+    Ok(seq)
 }
 
 const COLUMNS: &str = "SELECT seq, kind, id, issued_until, expires_at FROM revocation";

@@ -11,16 +11,18 @@ use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
 use countersign_protocol::session::Session;
+use countersign_protocol::status_list::{ListedToken, StatusIndex};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
     SqliteStore, account, audit, client, grant, keyring, lifetime, position, revocation, session,
-    used_token,
+    status, used_token,
 };
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, NewGrant,
-    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, Store, Use, UsedOnce,
+    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, StatusList, Store, Use,
+    UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
 
@@ -160,6 +162,48 @@ impl Store for SqliteStore {
         moment: Moment,
     ) -> Answer<'_, Uncommitted<RotationOutcome>> {
         Box::pin(self.writer.decide(move |connection| grant::rotate(connection, &request, moment)))
+    }
+
+    fn redeem_code_listed(
+        &self,
+        (id, presented): (GrantId, authorization_code::Presented),
+        lifetimes: Lifetimes,
+        token: ListedToken,
+        now: Timestamp,
+    ) -> Answer<'_, Uncommitted<(CodeOutcome, Option<StatusIndex>)>> {
+        Box::pin(self.writer.decide(move |connection| {
+            let outcome = grant::redeem_code(connection, id, &presented, &lifetimes, now)?;
+            let redeemed = matches!(outcome, CodeOutcome::Redeemed { .. });
+            let place = redeemed.then(|| status::add(connection, &token)).transpose()?;
+            Ok((outcome, place))
+        }))
+    }
+
+    fn rotate_listed(
+        &self,
+        request: RotationRequest,
+        token: ListedToken,
+        moment: Moment,
+    ) -> Answer<'_, Uncommitted<(RotationOutcome, Option<StatusIndex>)>> {
+        Box::pin(self.writer.decide(move |connection| {
+            let outcome = grant::rotate(connection, &request, moment)?;
+            let lives =
+                matches!(outcome, RotationOutcome::Rotated(_) | RotationOutcome::Retried(_));
+            let place = lives.then(|| status::add(connection, &token)).transpose()?;
+            Ok((outcome, place))
+        }))
+    }
+
+    fn list_token(&self, token: ListedToken) -> Answer<'_, StatusIndex> {
+        self.commit(move |connection| status::add(connection, &token))
+    }
+
+    fn status_lists(&self) -> Answer<'_, u32> {
+        self.read(status::lists)
+    }
+
+    fn status_list(&self, list: u32) -> Answer<'_, Option<StatusList>> {
+        self.read(move |connection| status::list(connection, list))
     }
 
     fn end_grants(

@@ -6,7 +6,7 @@ use countersign_protocol::lifetimes::Lifetimes;
 use rusqlite::{Connection, Result};
 
 use super::column::Millis;
-use super::{SqliteStore, audit, lifetime, revocation, used_token};
+use super::{SqliteStore, audit, lifetime, revocation, status, used_token};
 use crate::error::StoreError;
 use crate::store::Moment;
 
@@ -49,6 +49,7 @@ impl SqliteStore {
         deleted += self.forget_mortals(&SESSIONS, [begun, seen]).await?;
         deleted += self.forget_oldest(move |c| revocation::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(move |c| used_token::sweep(c, now, SLICE)).await?;
+        deleted += self.forget_oldest(move |c| status::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(|c| audit::sweep(c, SLICE)).await?;
         Ok(deleted)
     }

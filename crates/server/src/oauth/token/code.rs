@@ -7,6 +7,7 @@ use countersign_protocol::wire::token::TokenAnswer;
 use countersign_store::CodeOutcome;
 
 use super::issue::{self, Asked, Order};
+use super::listing::Listing;
 use crate::app::App;
 use crate::process;
 use crate::web::oauth_error::ErrorAnswer;
@@ -41,8 +42,17 @@ pub(super) async fn redeem(
         confidential: client.is_confidential(),
         refreshable: client.may_use(GrantType::RefreshToken),
     };
-    let decided = app.store().redeem_code(id, presented, app.lifetimes.clone(), now).await?;
-    match decided.peek().clone() {
+    let (store, lifetimes) = (app.store(), app.lifetimes.clone());
+    let listing = Listing::of_grant(app, client, id, now).await?;
+    let decided = match &listing {
+        None => store.redeem_code(id, presented, lifetimes, now).await?.map(|code| (code, None)),
+        Some(listing) => {
+            let code = (id, presented);
+            store.redeem_code_listed(code, lifetimes, listing.token(), now).await?
+        }
+    };
+    let (outcome, place) = decided.peek().clone();
+    match outcome {
         CodeOutcome::Refused(error) => {
             decided.committed().await?;
             // A replay has ended the grant; for any other refusal this is an id without tokens.
@@ -55,7 +65,8 @@ pub(super) async fn redeem(
         CodeOutcome::Redeemed { grant, nonce } => {
             let audience = issue::narrow(&grant, &asked.resources);
             let (scope, audience) = (&grant.scope, &audience[..]);
-            let order = Order { grant: &grant, scope, audience, nonce, sender, now };
+            let listed = listing.zip(place).map(|(listing, place)| listing.at(place));
+            let order = Order { grant: &grant, scope, audience, nonce, sender, listed, now };
             let answer = issue::for_grant(app, client, order).await?;
             decided.committed().await?;
             app.metrics.issued("authorization_code");

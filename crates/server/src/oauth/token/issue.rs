@@ -11,6 +11,7 @@ use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 
 use super::super::sender::Proved;
+use super::listing::Listed;
 use crate::app::App;
 use crate::process::{self, SystemRandom};
 use crate::web::oauth_error::ErrorAnswer;
@@ -34,6 +35,8 @@ pub(super) struct Order<'a> {
     pub(super) nonce: Option<String>,
     /// Whose access token it will be; the grant itself may be bound to nobody.
     pub(super) sender: &'a Sender,
+    /// Its place in a status list, if it has one.
+    pub(super) listed: Option<Listed>,
     pub(super) now: Timestamp,
 }
 
@@ -51,7 +54,7 @@ pub(super) async fn for_grant(
     client: &Client,
     order: Order<'_>,
 ) -> Result<TokenAnswer, ErrorAnswer> {
-    let Order { grant, scope, audience, nonce, sender, now } = order;
+    let Order { grant, scope, audience, nonce, sender, listed, now } = order;
     let extra = if scope.contains("roles") {
         let account = app.store().account(&grant.subject).await?;
         account.map(|account| release::access_token_claims(&account, scope)).unwrap_or_default()
@@ -60,8 +63,11 @@ pub(super) async fn for_grant(
     };
     let issuing = app.issuing(now);
     let claims = issuing.access_token_for_grant(grant, scope, audience, extra);
-    let claims = AccessToken { confirmation: sender.confirmation(), ..claims };
-    let access_token = access_token(app, client, &claims).await?;
+    let mut claims = AccessToken { confirmation: sender.confirmation(), ..claims };
+    if let Some(listed) = &listed {
+        claims.token_id.clone_from(&listed.token_id);
+    }
+    let access_token = access_token(app, client, &claims, listed.as_ref()).await?;
     let id_token = if scope.contains("openid") {
         let algorithm = client.id_token_algorithm();
         let key = app.signing_key(algorithm).await?;
@@ -92,7 +98,12 @@ pub(super) async fn for_client(
     let issuing = app.issuing(process::now());
     let claims = issuing.access_token_for_client(&client.client_id, scope, audience);
     let claims = AccessToken { confirmation: sender.confirmation(), ..claims };
-    let access_token = access_token(app, client, &claims).await?;
+    let listed = if client.status_list {
+        Some(Listed::of_client(app, client, &claims).await?)
+    } else {
+        None
+    };
+    let access_token = access_token(app, client, &claims, listed.as_ref()).await?;
     Ok(answer(app, access_token, &claims, scope))
 }
 
@@ -108,10 +119,12 @@ async fn access_token(
     app: &App,
     client: &Client,
     claims: &AccessToken,
+    listed: Option<&Listed>,
 ) -> Result<String, ErrorAnswer> {
-    let written = match app.token_format(client, &claims.audience).await? {
-        TokenFormat::Opaque => app.opaque_tokens.seal(claims, &SystemRandom),
-        TokenFormat::Jwt => {
+    let written = match (app.token_format(client, &claims.audience).await?, listed) {
+        (TokenFormat::Opaque, _) => app.opaque_tokens.seal(claims, &SystemRandom),
+        (TokenFormat::Jwt, Some(listed)) => listed.sign(claims, &app.issuer),
+        (TokenFormat::Jwt, None) => {
             let key = app.signing_key(client.access_token_algorithm()).await?;
             jwt::sign(&key, AccessToken::TYPE, claims)
         }

@@ -9,6 +9,7 @@ use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::{RotationOutcome, RotationRequest};
 
 use super::issue::{self, Asked, Order};
+use super::listing::Listing;
 use crate::app::App;
 use crate::web::oauth_error::ErrorAnswer;
 
@@ -37,9 +38,15 @@ pub(super) async fn rotate(
         fast_forward_until: app.fast_forward_until,
     };
     let request = RotationRequest { grant: id, presented, settings };
-    let decided = app.store().rotate(request, moment).await?;
+    let listing = Listing::of_grant(app, client, id, moment.now).await?;
+    let decided = match &listing {
+        None => app.store().rotate(request, moment).await?.map(|outcome| (outcome, None)),
+        Some(listing) => app.store().rotate_listed(request, listing.token(), moment).await?,
+    };
     // The tokens are signed while the disk works; nobody sees them before it has finished.
-    let (grant, result) = match decided.peek() {
+    let (outcome, place) = decided.peek();
+    let listed = listing.zip(*place).map(|(listing, place)| listing.at(place));
+    let (grant, result) = match outcome {
         RotationOutcome::Rotated(grant) => (grant.clone(), "rotated"),
         RotationOutcome::Retried(grant) => (grant.clone(), "retried"),
         RotationOutcome::Reused(grant) => {
@@ -58,7 +65,7 @@ pub(super) async fn rotate(
     let scope = asked.scope.unwrap_or_else(|| grant.scope.clone());
     let (sender, now) = (&asked.proved.sender, moment.now);
     let (scope, audience) = (&scope, &audience[..]);
-    let order = Order { grant: &grant, scope, audience, nonce: None, sender, now };
+    let order = Order { grant: &grant, scope, audience, nonce: None, sender, listed, now };
     let answer = issue::for_grant(app, client, order).await?;
     decided.committed().await?;
     app.metrics.refreshed(result);

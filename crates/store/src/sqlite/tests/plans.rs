@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::folder::Folder;
 use crate::contract::samples::{grant, later};
-use crate::sqlite::{SqliteStore, client, grant as grants, revocation, used_token};
+use crate::sqlite::{SqliteStore, client, grant as grants, revocation, status, used_token};
 use crate::store::{GrantSelector, Use, UsedOnce};
 
 /// Opens the file beside its store, which makes the schema.
@@ -82,6 +82,24 @@ fn the_few_clients_that_protect_something_have_an_index() {
     let folder = Folder::new();
     let plan = plan(&schema(&folder), client::PROTECTING);
     assert_eq!(plan, ["SCAN client USING INDEX client_that_protects"]);
+}
+
+#[test]
+fn a_listed_token_and_its_end_are_found_without_a_walk() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    let wide = plan(&connection, status::WIDE);
+    assert!(
+        wide.contains(&"SEARCH revocation USING INDEX revocation_wide (kind=?)".to_owned()),
+        "{wide:?}"
+    );
+    let lists = plan(&connection, status::LISTS);
+    assert_eq!(lists, ["SEARCH status USING COVERING INDEX status_revoked"], "{lists:?}");
+    for (condition, index) in [("token_id", "token"), ("grant_id", "grant")] {
+        let sql = format!("UPDATE status SET revoked = 1 WHERE {condition} = ?1");
+        let expected = format!("SEARCH status USING INDEX status_by_{index} ({condition}=?)");
+        assert_eq!(plan(&connection, &sql), [expected]);
+    }
 }
 
 #[test]
