@@ -94,7 +94,7 @@ fn a_listed_token_and_its_end_are_found_without_a_walk() {
         "{wide:?}"
     );
     let lists = plan(&connection, status::LISTS);
-    assert_eq!(lists, ["SEARCH status USING COVERING INDEX status_revoked"], "{lists:?}");
+    assert_eq!(lists, ["SEARCH status USING PRIMARY KEY"], "{lists:?}");
     for (condition, index) in [("token_id", "token"), ("grant_id", "grant")] {
         let sql = format!("UPDATE status SET revoked = 1 WHERE {condition} = ?1");
         let expected = format!("SEARCH status USING INDEX status_by_{index} ({condition}=?)");
