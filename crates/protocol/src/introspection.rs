@@ -1,6 +1,6 @@
 //! Token introspection (RFC 7662): who may ask about which token, and what the answer says.
 
-use countersign_jose::AccessToken;
+use countersign_jose::{AccessToken, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -37,13 +37,15 @@ impl Introspection {
         Self(claims)
     }
 
-    /// The answer for a refresh token, which only its own client may ask about.
+    /// The answer for a refresh token, which only its own client may ask about: with how long it
+    /// has left, as in the token answer (draft-ietf-oauth-refresh-token-expiration-03 §7).
     #[must_use]
-    pub fn of_refresh_token(grant: &Grant, caller: &Client, issuer: &str) -> Self {
+    pub fn of_refresh_token(grant: &Grant, caller: &Client, issuer: &str, now: Timestamp) -> Self {
         if grant.client_id != caller.client_id || !caller.is_confidential() {
             return Self::inactive();
         }
         let expires_at = grant.idle_expires_at.min(grant.expires_at).as_secs();
+        let seconds = |until: Timestamp| Value::from(until.since(now).as_secs());
         Self(Map::from_iter([
             ("active".to_owned(), Value::Bool(true)),
             ("iss".to_owned(), Value::from(issuer)),
@@ -54,6 +56,8 @@ impl Introspection {
             ("exp".to_owned(), Value::from(expires_at)),
             ("iat".to_owned(), Value::from(grant.rotated_at.as_secs())),
             ("grant_id".to_owned(), Value::from(grant.id.to_string())),
+            ("refresh_token_timeout".to_owned(), seconds(grant.idle_expires_at)),
+            ("authorization_expires_in".to_owned(), seconds(grant.expires_at)),
         ]))
     }
 

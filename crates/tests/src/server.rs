@@ -42,6 +42,11 @@ impl Site {
         Self { serves: Some(more.to_owned()), ..Self::new() }
     }
 
+    /// From its next start on, a site of `serve` has this at the end of its configuration.
+    pub fn configure(&mut self, more: &str) {
+        self.serves = Some(more.to_owned());
+    }
+
     /// The issuer.
     #[must_use]
     pub fn issuer(&self) -> String {

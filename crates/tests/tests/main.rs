@@ -7,6 +7,8 @@ mod hostile;
 mod nodes;
 mod operator;
 mod races;
+mod refresh;
 mod sender;
 mod shutdown;
 mod startup;
+mod twins;

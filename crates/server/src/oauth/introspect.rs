@@ -55,7 +55,7 @@ async fn judge(
     let grant = app.store().grant(id).await?;
     let newest = grant.filter(|grant| grant.is_live(now) && grant.generation == generation);
     Ok(newest.map_or_else(Introspection::inactive, |grant| {
-        Introspection::of_refresh_token(&grant, caller, &app.issuer)
+        Introspection::of_refresh_token(&grant, caller, &app.issuer, now)
     }))
 }
 
