@@ -33,6 +33,9 @@ enum Command {
     /// What people and clients have been granted
     #[command(subcommand)]
     Grant(command::grant::Command),
+    /// APIs that are connected and confirm revocations
+    #[command(subcommand)]
+    Verifier(command::verifier::Command),
     /// Signing keys
     #[command(subcommand)]
     Key(command::key::Command),
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::User(command) => command::user::run(command),
         Command::Client(command) => command::client::run(command),
         Command::Grant(command) => command::grant::run(command),
+        Command::Verifier(command) => command::verifier::run(command),
         Command::Key(command) => command::key::run(command),
         Command::Token(command) => command::token::run(command),
         Command::Healthcheck(arguments) => command::healthcheck::run(&arguments),

@@ -14,7 +14,7 @@
 //! | [`authorization_code`], [`refresh_family`] | the rules for using them |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
-//! | [`revocation`] | events that end tokens before their time |
+//! | [`revocation`], [`follower`] | events that end tokens before their time, and who has them |
 //! | [`status_list`] | the same for verifiers that follow no feed |
 //! | [`key_schedule`], [`keyring`], [`seal`] | keys, when they are replaced, how they are kept |
 
@@ -22,6 +22,7 @@ pub mod account;
 pub mod authorization_code;
 pub mod client;
 pub mod error;
+pub mod follower;
 pub mod grant;
 pub mod grant_token;
 pub mod introspection;

@@ -21,8 +21,9 @@ use countersign_store::{Ended, EndedClient, Moment, Position, Store, StoreError}
 use countersign_verify::{DenySet, ReplayGuard, Revoked, SteadyClock, TokenCache, Verifier};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
+use crate::followers::Followers;
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::oauth::status_lists::StatusLists;
@@ -40,6 +41,8 @@ use crate::web::site::Site;
 const TOKEN_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// Clients that are kept in memory.
 const CLIENTS_KEPT: usize = 10_000;
+/// Answers that wait for every verifier at a time.
+const BARRIERS_MAX: usize = 256;
 /// How long a token request of a client that was revoked just now waits for the next second.
 const REVOKED_CLIENT_PATIENCE: Duration = Duration::from_secs(3);
 /// How long a request waits for a signing key that is still being made.
@@ -56,6 +59,9 @@ pub(crate) struct App {
     pub(crate) site: Site,
     pub(crate) keys: ArcSwap<ServingKeys>,
     pub(crate) denied: DenySet,
+    pub(crate) followers: Arc<Followers>,
+    /// Answers that wait for every verifier.
+    pub(crate) barriers: Semaphore,
     pub(crate) sender_constraint: SenderConstraint,
     /// Remembers DPoP proofs and client assertions, in the store.
     pub(crate) used_tokens: Arc<dyn ReplayGuard>,
@@ -156,6 +162,8 @@ impl App {
             site: parts.site,
             keys: ArcSwap::from_pointee(parts.keys),
             denied: DenySet::new(),
+            followers: Arc::default(),
+            barriers: Semaphore::new(BARRIERS_MAX),
             sender_constraint: parts.sender_constraint,
             used_tokens: Arc::new(StoredUses(Arc::clone(&parts.store))),
             passwords: Passwords::new(),

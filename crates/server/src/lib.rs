@@ -18,6 +18,7 @@ mod bootstrap;
 pub mod config;
 #[cfg(test)]
 mod fixture;
+mod followers;
 mod jobs;
 mod listen;
 mod master_key;
@@ -28,6 +29,7 @@ mod own_token;
 mod pages;
 pub mod passwords;
 pub mod process;
+mod propagation;
 mod replay;
 mod router;
 pub mod sample;
@@ -103,6 +105,7 @@ impl Server {
             tokio::spawn(jobs::follow_store(Arc::clone(app), Arc::clone(&self.master))),
             tokio::spawn(jobs::make_rsa_key(Arc::clone(app), Arc::clone(&self.master))),
             tokio::spawn(jobs::sweep(Arc::clone(app))),
+            tokio::spawn(followers::keep(Arc::clone(app))),
         ];
         if let Some(listener) = self.operations {
             let router = router::operations().with_state(self.shared.clone());

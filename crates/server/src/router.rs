@@ -9,7 +9,8 @@ use countersign_protocol::{ErrorCode, OAuthError};
 
 use crate::app::Shared;
 use crate::oauth::{
-    authorize, documents, introspect, revocations, revoke, status_lists, token, userinfo,
+    acknowledgement, authorize, documents, introspect, revocations, revoke, status_lists, token,
+    userinfo,
 };
 use crate::pages::{account, consent, login, logout};
 use crate::web::oauth_error::ErrorAnswer;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/userinfo", get(userinfo::any).post(userinfo::any).options(preflight))
         .route("/revocations/snapshot", get(revocations::snapshot))
         .route("/revocations/feed", get(revocations::feed))
+        .route("/revocations/ack", post(acknowledgement::post).fallback(only_post))
         .route("/status-lists", get(status_lists::all))
         .route("/status-lists/{list}", get(status_lists::one))
         .route("/login", get(login::get).post(login::post))

@@ -10,6 +10,7 @@ use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
 use countersign_protocol::client::Client;
 use countersign_protocol::error::OAuthError;
+use countersign_protocol::follower::Follower;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
@@ -345,8 +346,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends grants before their time and publishes it. Grants that have ended are not ended
     /// again. [`GrantSelector::Client`] also ends the tokens that belong to no grant, those of the
-    /// client credentials, and is published as one event, whatever the number of grants. When it is the person who takes a grant back, the remembered consent for its client
-    /// goes with it.
+    /// client credentials, and is published as one event, whatever the number of grants. When it
+    /// is the person who takes a grant back, the remembered consent for its client goes with it.
     fn end_grants(
         &self,
         selector: GrantSelector,
@@ -365,6 +366,12 @@ pub trait Store: Send + Sync + 'static {
     fn longest_access_token(&self, now: Timestamp) -> Answer<'_, Option<Duration>>;
     /// All revocations that can still hit a token.
     fn snapshot(&self, now: Timestamp) -> Answer<'_, Snapshot>;
+
+    /// Writes what a server knows of the verifiers that follow it, and forgets others by their id.
+    /// What they have acknowledged only grows.
+    fn put_followers(&self, put: Vec<Follower>, forget: Vec<String>) -> Answer<'_, ()>;
+    /// The verifiers that follow some server on this store, and those that did lately.
+    fn followers(&self) -> Answer<'_, Vec<Follower>>;
 
     /// Begins a sign-in session.
     fn begin_session(&self, session: Session) -> Answer<'_, ()>;

@@ -8,6 +8,7 @@ mod nodes;
 mod operator;
 mod races;
 mod refresh;
+mod revocation;
 mod sender;
 mod shutdown;
 mod startup;

@@ -12,6 +12,7 @@ use tokio::{
 
 use crate::{
     BuildError, DenySet, DpopNonces, DpopRules, ReplayGuard, ReplayMemory, Verifier, WhenStale,
+    acknowledge::Acknowledger,
     challenge::Offer,
     feed::{FeedFollower, basic_credentials},
     fetch::Fetcher,
@@ -56,6 +57,7 @@ pub struct VerifierBuilder {
     introspection: Option<(String, String)>,
     signed_introspection: bool,
     introspection_max_age: Duration,
+    instance: Option<String>,
     replay_guard: Arc<dyn ReplayGuard>,
     token_cache_bytes: u64,
     dpop_nonces: Option<DpopNonces>,
@@ -83,6 +85,7 @@ impl VerifierBuilder {
             when_stale: WhenStale::Reject,
             leeway: DEFAULT_LEEWAY,
             resource_metadata: None,
+            instance: None,
             replay_guard: Arc::new(ReplayMemory::new(DEFAULT_REPLAY_CAPACITY)),
             token_cache_bytes: DEFAULT_TOKEN_CACHE_BYTES,
             dpop_nonces: None,
@@ -156,6 +159,14 @@ impl VerifierBuilder {
     /// [`ProtectedResource`](crate::ProtectedResource) for what to serve there.
     pub fn resource_metadata(self, url: &str) -> Self {
         Self { resource_metadata: Some(url.to_owned()), ..self }
+    }
+
+    /// What the issuer's operator sees this verifier called, in the list of those that confirm
+    /// revocations: the name of the machine or the pod, at most 64 characters. Without one it goes
+    /// by its client id and address.
+    pub fn instance(self, name: &str) -> Self {
+        let visible = name.chars().filter(|c| !c.is_control()).take(64).collect();
+        Self { instance: Some(visible), ..self }
     }
 
     /// How many used tokens are remembered at a time, in the memory of this process, for
@@ -290,8 +301,14 @@ impl VerifierBuilder {
         let keys = KeyRefresher::new(shared.clone(), fetcher.clone(), issuer, endpoints);
         let mut tasks = vec![runtime.spawn(keys.run()).abort_handle()];
         if let Some(credentials) = credentials {
-            let feed = FeedFollower::new(shared.clone(), fetcher, endpoints_seen, credentials);
+            let (places, places_seen) = watch::channel(None);
+            let instance = self.instance.filter(|name| !name.is_empty());
+            let acknowledger =
+                Acknowledger::new(shared.clone(), places_seen, credentials.clone(), instance);
+            let feed =
+                FeedFollower::new(shared.clone(), fetcher, endpoints_seen, credentials, places);
             tasks.push(runtime.spawn(feed.run()).abort_handle());
+            tasks.push(runtime.spawn(acknowledger.run()).abort_handle());
         }
         Ok(Verifier::new(shared, tasks))
     }

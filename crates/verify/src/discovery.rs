@@ -18,6 +18,8 @@ pub(crate) struct Endpoints {
 pub(crate) struct RevocationEndpoints {
     pub(crate) feed: Uri,
     pub(crate) snapshot: Uri,
+    /// Where a verifier says what it has applied; an older issuer does not ask.
+    pub(crate) acknowledgement: Option<Uri>,
 }
 
 /// Why the metadata cannot be used.
@@ -38,6 +40,7 @@ struct Metadata {
     introspection_endpoint: Option<String>,
     revocation_feed_endpoint: Option<String>,
     revocation_snapshot_endpoint: Option<String>,
+    revocation_acknowledgement_endpoint: Option<String>,
 }
 
 /// Where the metadata may be, in the order to try: RFC 8414 section 3.1 puts the well-known name
@@ -72,6 +75,11 @@ pub(crate) fn read(json: &[u8], issuer: &str, loopback: bool) -> Result<Endpoint
             (Some(feed), Some(snapshot)) => Some(RevocationEndpoints {
                 feed: url("revocation_feed_endpoint", feed)?,
                 snapshot: url("revocation_snapshot_endpoint", snapshot)?,
+                acknowledgement: metadata
+                    .revocation_acknowledgement_endpoint
+                    .as_ref()
+                    .map(|text| url("revocation_acknowledgement_endpoint", text))
+                    .transpose()?,
             }),
             _ => None,
         };

@@ -6,7 +6,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use countersign_jose::Timestamp;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::{
@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    acknowledge::Place,
     backoff::Backoff,
     clock::{self, SetBackWatch, SteadyClock},
     discovery::{Endpoints, RevocationEndpoints},
@@ -33,6 +34,8 @@ pub(crate) struct FeedFollower {
     endpoints: watch::Receiver<Option<Arc<Endpoints>>>,
     credentials: HeaderValue,
     state: FeedState,
+    /// What the issuer is told.
+    places: watch::Sender<Option<Place>>,
     backoff: Backoff,
     pruned_at: Instant,
     failing: bool,
@@ -86,6 +89,7 @@ impl FeedFollower {
         fetcher: Arc<Fetcher>,
         endpoints: watch::Receiver<Option<Arc<Endpoints>>>,
         credentials: HeaderValue,
+        places: watch::Sender<Option<Place>>,
     ) -> Self {
         let (first, limit) = shared.timing.feed_retry;
         let state = FeedState::new(shared.leeway);
@@ -95,6 +99,7 @@ impl FeedFollower {
             endpoints,
             credentials,
             state,
+            places,
             backoff: Backoff::new(first, limit),
             pruned_at: Instant::now(),
             failing: false,
@@ -107,6 +112,7 @@ impl FeedFollower {
     pub(crate) async fn run(mut self) {
         loop {
             let Err(reason) = self.follow().await;
+            self.places.send_replace(None);
             self.shared.counters.feed_failures.add_one();
             // One line for each outage, not one for each try.
             if self.failing {
@@ -137,7 +143,7 @@ impl FeedFollower {
         if !media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream")) {
             return Err(FeedError::NotEvents);
         }
-        self.read(response.into_body(), opened_at).await
+        self.read(response.into_body(), opened_at, urls.acknowledgement).await
     }
 
     async fn urls(&mut self) -> Result<RevocationEndpoints, FeedError> {
@@ -157,8 +163,6 @@ impl FeedFollower {
     }
 
     async fn load_snapshot(&mut self, urls: &RevocationEndpoints) -> Result<u64, FeedError> {
-        // The snapshot is as old as the question, however long the answer takes.
-        let asked_at = Instant::now();
         let (headers, within) = (self.headers("application/json"), self.shared.timing.snapshot);
         let reply = self.fetcher.get(&urls.snapshot, headers, MAX_SNAPSHOT_BYTES, within).await?;
         if reply.status != StatusCode::OK {
@@ -178,7 +182,9 @@ impl FeedFollower {
             self.shared.freshness.mark_not_understood(until);
         }
         self.shared.counters.snapshots.add_one();
-        self.mark_current(asked_at);
+        self.shared.freshness.mark_applied(loaded.seq);
+        // It does not count as current: that is for a feed to say, since whoever follows one is
+        // known to the issuer, and to those who wait for a revocation to be everywhere.
         Ok(loaded.seq)
     }
 
@@ -186,8 +192,10 @@ impl FeedFollower {
         &mut self,
         mut body: Incoming,
         opened_at: Instant,
+        endpoint: Option<Uri>,
     ) -> Result<Infallible, FeedError> {
         let silence = self.shared.timing.feed_silence;
+        let mut follower = None;
         let mut parser = Parser::default();
         let mut delay = Delay::new(opened_at);
         let mut heard_at = Instant::now();
@@ -211,6 +219,7 @@ impl FeedFollower {
                 self.shared.counters.feed_frames.add_one();
                 match step {
                     Step::Continue => {}
+                    Step::Hello(id) => follower = Some(id),
                     Step::Current(after) => {
                         self.mark_current(delay.said_at(after, received_at));
                         delay.check(silence)?;
@@ -222,8 +231,28 @@ impl FeedFollower {
                     Step::Reload => return Err(FeedError::Missed),
                 }
             }
+            if let Some(seq) = self.state.applied() {
+                self.shared.freshness.mark_applied(seq);
+                self.acknowledge(endpoint.as_ref(), follower.as_ref(), seq);
+            }
             self.prune().await;
         }
+    }
+
+    /// Has the issuer told that everything up to `seq` is in the deny set, if it wants to know.
+    fn acknowledge(&self, endpoint: Option<&Uri>, follower: Option<&String>, seq: u64) {
+        let (Some(endpoint), Some(follower)) = (endpoint, follower) else { return };
+        if !self.shared.freshness.is_understood(clock::now()) {
+            return;
+        }
+        let place = Place { endpoint: endpoint.clone(), follower: follower.clone(), seq };
+        self.places.send_if_modified(|known| {
+            let is_new = known.as_ref() != Some(&place);
+            if is_new {
+                *known = Some(place);
+            }
+            is_new
+        });
     }
 
     fn mark_current(&self, at: Instant) {

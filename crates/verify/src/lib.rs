@@ -34,8 +34,9 @@
 //! | `discovery`, `secure_url` | the issuer's metadata |
 //! | `protected_resource` | the API's own: [`ProtectedResource`] |
 //! | `error`, `metrics`, `timing`, `backoff` | [`Error`], [`BuildError`], [`Metrics`], limits |
-//! | `clock`, `fetch`, `refresh`, `feed`, `layer`, `axum` | all that touches clock and network |
+//! | `clock`, `fetch`, `refresh`, `feed`, `acknowledge`, `layer`, `axum` | all that touches clock and network |
 
+mod acknowledge;
 #[cfg(feature = "axum")]
 mod axum;
 mod backoff;

@@ -51,6 +51,13 @@ pub struct Metrics {
     pub feed_frames: u64,
     /// Times that the feed or a snapshot failed or was lost.
     pub feed_failures: u64,
+    /// Acknowledgements that the issuer has taken.
+    pub acknowledgements: u64,
+    /// Acknowledgements that did not arrive or were not taken.
+    pub acknowledgement_failures: u64,
+    /// The place in the issuer's order of revocations up to which all are known; `None` before the
+    /// first snapshot.
+    pub revocations_applied: Option<u64>,
     /// The number of live revocations, some expired ones included.
     pub revocations: u64,
     /// The number of tokens that are remembered as verified.
@@ -126,6 +133,8 @@ pub(crate) struct Counters {
     pub(crate) snapshots: Counter,
     pub(crate) feed_frames: Counter,
     pub(crate) feed_failures: Counter,
+    pub(crate) acknowledgements: Counter,
+    pub(crate) acknowledgement_failures: Counter,
 }
 
 impl Counters {
@@ -148,6 +157,8 @@ impl Counters {
             snapshots: self.snapshots.get(),
             feed_frames: self.feed_frames.get(),
             feed_failures: self.feed_failures.get(),
+            acknowledgements: self.acknowledgements.get(),
+            acknowledgement_failures: self.acknowledgement_failures.get(),
             ..Metrics::default()
         }
     }

@@ -20,7 +20,7 @@ pub(crate) struct FeedState {
 }
 
 /// What to do after a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Read on.
     Continue,
@@ -29,6 +29,8 @@ pub(crate) enum Step {
     Current(Option<Duration>),
     /// Something was missed: load the snapshot again.
     Reload,
+    /// The connection is called this in acknowledgements.
+    Hello(String),
     /// A signing key was revoked that was not known to be: get the one that takes its place.
     KeyRevoked,
     /// A revocation is live until then that this version does not understand.
@@ -89,6 +91,11 @@ struct Heartbeat {
     seq: u64,
     /// Milliseconds since the issuer took the request.
     after_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Hello {
+    follower: String,
 }
 
 impl FeedState {
@@ -158,6 +165,10 @@ impl FeedState {
                     return Ok(Step::Reload);
                 }
                 Ok(Step::Current(heartbeat.after_ms.map(Duration::from_millis)))
+            }
+            "hello" => {
+                let hello: Hello = parse("hello", frame.data.as_bytes())?;
+                Ok(Step::Hello(hello.follower))
             }
             "reset" => Ok(Step::Reload),
             // New kinds of frames may come. One that carried a revocation would raise the number in
@@ -287,6 +298,8 @@ mod tests {
             (heartbeat(43), Some(Step::Reload)),
             (heartbeat(41), Some(Step::Reload)),
             (frame("reset", "{}"), Some(Step::Reload)),
+            (frame("hello", r#"{"follower":"f"}"#), Some(Step::Hello("f".to_owned()))),
+            (frame("hello", "{}"), None),
             (frame("news", "whatever"), Some(Step::Continue)),
             (frame("heartbeat", "{}"), None),
             (frame("heartbeat", r#"{"seq":-1}"#), None),

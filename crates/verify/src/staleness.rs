@@ -36,6 +36,8 @@ pub(crate) struct Freshness {
     current_at: AtomicU64,
     /// Until then a revocation is live that this version does not understand.
     not_understood_until: AtomicU64,
+    /// The place in the issuer's order that the deny set has come to, plus one; zero means none.
+    applied: AtomicU64,
 }
 
 impl Freshness {
@@ -44,6 +46,7 @@ impl Freshness {
             origin: Instant::now(),
             current_at: AtomicU64::new(0),
             not_understood_until: AtomicU64::new(0),
+            applied: AtomicU64::new(0),
         }
     }
 
@@ -59,6 +62,21 @@ impl Freshness {
         self.not_understood_until.fetch_max(until.as_millis(), Ordering::Release);
     }
 
+    /// Notes the place in the issuer's order that the deny set has come to.
+    pub(crate) fn mark_applied(&self, seq: u64) {
+        self.applied.store(seq.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// That place; `None` before the first snapshot.
+    pub(crate) fn applied(&self) -> Option<u64> {
+        self.applied.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Whether every live revocation is understood.
+    pub(crate) fn is_understood(&self, now: Timestamp) -> bool {
+        self.not_understood_until.load(Ordering::Acquire) <= now.as_millis()
+    }
+
     /// The time since the revocations were known to be complete; `None` before the first snapshot.
     pub(crate) fn age(&self) -> Option<Duration> {
         let millis = self.current_at.load(Ordering::Acquire).checked_sub(1)?;
@@ -66,8 +84,7 @@ impl Freshness {
     }
 
     pub(crate) fn is_fresh(&self, limit: Duration, now: Timestamp) -> bool {
-        self.not_understood_until.load(Ordering::Acquire) <= now.as_millis()
-            && self.age().is_some_and(|age| age <= limit)
+        self.is_understood(now) && self.age().is_some_and(|age| age <= limit)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A verifier against an issuer that misbehaves on command.
 
+mod acknowledge;
 mod building;
 mod feed;
 mod introspection;
@@ -32,6 +33,7 @@ fn short() -> Timing {
         question: millis(400),
         refusal_kept: millis(150),
         answer_when_stale: millis(60),
+        acknowledge: millis(100),
         prune: millis(50),
     }
 }

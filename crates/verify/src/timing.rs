@@ -23,6 +23,9 @@ pub(crate) struct Timing {
     pub(crate) refusal_kept: Duration,
     /// How long an answer counts while the revocations are too old.
     pub(crate) answer_when_stale: Duration,
+    /// Between two acknowledgements while nothing happens. The issuer gives a connection up that
+    /// has acknowledged before and then not for 15 seconds.
+    pub(crate) acknowledge: Duration,
     /// Between two walks over the deny set.
     pub(crate) prune: Duration,
 }
@@ -42,6 +45,7 @@ impl Default for Timing {
             question: seconds(2),
             refusal_kept: seconds(5),
             answer_when_stale: seconds(1),
+            acknowledge: seconds(5),
             prune: seconds(30),
         }
     }

@@ -230,6 +230,7 @@ impl Verifier {
                 .map_or(0, |asked| u64::try_from(asked.len()).unwrap_or(u64::MAX)),
             keys_age: shared.keys.age(),
             revocations_age: shared.freshness.age(),
+            revocations_applied: shared.freshness.applied(),
             ..shared.counters.read()
         }
     }

@@ -3,8 +3,11 @@
 use std::process::ExitCode;
 
 use countersign_protocol::client::Client;
-use serde_json::json;
+use countersign_protocol::grant::EndReason;
+use countersign_store::{Ended, GrantSelector};
+use serde_json::{Map, json};
 
+use super::propagation;
 use super::store::{self, Session, confirm};
 use crate::output::{self, Failure, plain};
 
@@ -14,8 +17,10 @@ pub(crate) enum Command {
     List(store::Arguments),
     /// One client
     Show(Named),
-    /// Refuse a client everywhere; ends all its grants
-    Disable(Confirmed),
+    /// Refuse a client everywhere; ends all its grants and tokens
+    Disable(Waited),
+    /// End all grants and tokens of a client, at every API, now; it may get new ones
+    Revoke(Waited),
     /// Accept a disabled client again
     Enable(Named),
 }
@@ -37,6 +42,14 @@ pub(crate) struct Confirmed {
     yes: bool,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct Waited {
+    #[command(flatten)]
+    confirmed: Confirmed,
+    #[command(flatten)]
+    wait: propagation::Waiting,
+}
+
 pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::List(arguments) => store::with(&arguments, async |session| {
@@ -50,12 +63,27 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             output::print_json(&shown)?;
             Ok(ExitCode::SUCCESS)
         }),
-        Command::Disable(Confirmed { named, yes }) => {
+        Command::Disable(Waited { confirmed: Confirmed { named, yes }, wait }) => {
             if !confirm(&format!("Disable the client {}?", named.client_id), yes)? {
                 return Ok(ExitCode::FAILURE);
             }
             on_client(&named, async |session, client| {
-                change(session, Client { disabled: true, ..client }, &named).await
+                let client = Client { disabled: true, ..client };
+                let ended = session.store().put_client(client, session.moment()).await?;
+                told(session, &wait, &ended, "The client is disabled", named.store.json).await
+            })
+        }
+        Command::Revoke(Waited { confirmed: Confirmed { named, yes }, wait }) => {
+            let question = format!("Revoke every token of the client {}?", named.client_id);
+            if !confirm(&question, yes)? {
+                return Ok(ExitCode::FAILURE);
+            }
+            on_client(&named, async |session, client| {
+                let selector = GrantSelector::Client(client.client_id);
+                let (reason, moment) = (EndReason::OperatorRevoked, session.moment());
+                let ended = session.store().end_grants(selector, reason, moment).await?;
+                let done = "Every token of the client is revoked";
+                told(session, &wait, &ended, done, named.store.json).await
             })
         }
         Command::Enable(named) => on_client(&named, async |session, client| {
@@ -83,6 +111,22 @@ async fn change(session: &Session, client: Client, named: &Named) -> Result<Exit
         output::print(&format!("Done; {ended} grants ended.\n"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn told(
+    session: &Session,
+    wait: &propagation::Waiting,
+    ended: &Ended,
+    done: &str,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let count = ended.grants.len();
+    let done = format!("{done}; {count} grants ended.");
+    let mut facts = Map::from_iter([("ended_grants".to_owned(), count.into())]);
+    if let Some(client) = &ended.client {
+        facts.insert("issued_until".to_owned(), client.issued_until.into());
+    }
+    propagation::conclude(session, wait, ended.seq, &done, facts, json).await
 }
 
 fn list(clients: &[Client], json: bool) -> Result<ExitCode, Failure> {

@@ -6,8 +6,9 @@ use countersign_protocol::Timestamp;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_server::process;
 use countersign_store::{AuditEntry, GrantSelector};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::propagation;
 use super::store::{self, confirm};
 use crate::output::{self, Failure, plain};
 
@@ -38,6 +39,8 @@ pub(crate) enum Command {
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
+        wait: propagation::Waiting,
+        #[command(flatten)]
         store: store::Arguments,
     },
 }
@@ -61,7 +64,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Incidents(store) => store::with(&store, async |session| {
             incidents(&session.store().audit(SHOWN_MAX).await?, store.json)
         }),
-        Command::Revoke { id, yes, store } => {
+        Command::Revoke { id, yes, wait, store } => {
             if !confirm(&format!("Revoke the grant {id}?"), yes)? {
                 return Ok(ExitCode::FAILURE);
             }
@@ -70,16 +73,15 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
                 grant.ok_or_else(|| format!("there is no grant {id}"))?;
                 let (reason, moment) = (EndReason::OperatorRevoked, session.moment());
                 let selector = GrantSelector::One(id);
-                let ended =
-                    session.store().end_grants(selector, reason, moment).await?.grants.len();
-                if store.json {
-                    output::print_json(&json!({ "ok": true, "ended_grants": ended }))?;
-                } else if ended == 0 {
-                    output::print("The grant had ended already.\n");
+                let ended = session.store().end_grants(selector, reason, moment).await?;
+                let count = ended.grants.len();
+                let done = if count == 0 {
+                    "The grant had ended already."
                 } else {
-                    output::print("Revoked: its tokens are refused from now on.\n");
-                }
-                Ok(ExitCode::SUCCESS)
+                    "The grant is revoked."
+                };
+                let facts = Map::from_iter([("ended_grants".to_owned(), count.into())]);
+                propagation::conclude(&session, &wait, ended.seq, done, facts, store.json).await
             })
         }
     }

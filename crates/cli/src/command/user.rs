@@ -8,8 +8,10 @@ use countersign_protocol::grant::EndReason;
 use countersign_protocol::random;
 use countersign_server::passwords;
 use countersign_server::process::SystemRandom;
-use serde_json::json;
+use countersign_store::Ended;
+use serde_json::{Map, json};
 
+use super::propagation;
 use super::store::{self, Session, confirm};
 use crate::output::{self, Failure, plain};
 
@@ -24,11 +26,11 @@ pub(crate) enum Command {
     /// Set a password; ends all sessions and grants of the user
     Passwd(Named),
     /// Close an account; ends all sessions and grants of the user
-    Disable(Confirmed),
+    Disable(Waited),
     /// Open a closed account
     Enable(Named),
     /// End all sessions and grants of a user, at every API, now
-    Revoke(Confirmed),
+    Revoke(Waited),
 }
 
 #[derive(clap::Args)]
@@ -48,6 +50,14 @@ pub(crate) struct Confirmed {
     yes: bool,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct Waited {
+    #[command(flatten)]
+    confirmed: Confirmed,
+    #[command(flatten)]
+    wait: propagation::Waiting,
+}
+
 pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::List(arguments) => store::with(&arguments, async |session| {
@@ -63,25 +73,28 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             let password_hash = Some(passwords::hash(&read_password()?));
             change(session, Account { password_hash, ..account }, &named).await
         }),
-        Command::Disable(Confirmed { named, yes }) => {
+        Command::Disable(Waited { confirmed: Confirmed { named, yes }, wait }) => {
             if !confirm(&format!("Close the account of {}?", named.username), yes)? {
                 return Ok(ExitCode::FAILURE);
             }
             on_account(&named, async |session, account| {
-                change(session, Account { disabled: true, ..account }, &named).await
+                let account = Account { disabled: true, ..account };
+                let ended = session.store().put_account(account, session.moment()).await?;
+                told(session, &wait, &ended, "The account is closed", named.store.json).await
             })
         }
         Command::Enable(named) => on_account(&named, async |session, account| {
             change(session, Account { disabled: false, ..account }, &named).await
         }),
-        Command::Revoke(Confirmed { named, yes }) => {
+        Command::Revoke(Waited { confirmed: Confirmed { named, yes }, wait }) => {
             if !confirm(&format!("Sign {} out everywhere?", named.username), yes)? {
                 return Ok(ExitCode::FAILURE);
             }
             on_account(&named, async |session, account| {
                 let (reason, moment) = (EndReason::OperatorRevoked, session.moment());
                 let ended = session.store().end_everything_of(&account.subject, reason, moment);
-                told_ended(ended.await?.grants.len(), named.store.json)
+                let done = "The user is signed out everywhere";
+                told(session, &wait, &ended.await?, done, named.store.json).await
             })
         }
     }
@@ -110,7 +123,7 @@ async fn add(named: &Named, session: Session) -> Result<ExitCode, Failure> {
         username,
         password_hash: Some(passwords::hash(&read_password()?)),
         disabled: false,
-        claims: serde_json::Map::new(),
+        claims: Map::new(),
     };
     change(&session, account, named).await
 }
@@ -118,6 +131,19 @@ async fn add(named: &Named, session: Session) -> Result<ExitCode, Failure> {
 async fn change(session: &Session, account: Account, named: &Named) -> Result<ExitCode, Failure> {
     let ended = session.store().put_account(account, session.moment()).await?;
     told_ended(ended.grants.len(), named.store.json)
+}
+
+async fn told(
+    session: &Session,
+    wait: &propagation::Waiting,
+    ended: &Ended,
+    done: &str,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let count = ended.grants.len();
+    let done = format!("{done}; {count} grants ended.");
+    let facts = Map::from_iter([("ended_grants".to_owned(), count.into())]);
+    propagation::conclude(session, wait, ended.seq, &done, facts, json).await
 }
 
 fn told_ended(ended: usize, json: bool) -> Result<ExitCode, Failure> {

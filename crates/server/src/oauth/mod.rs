@@ -1,5 +1,6 @@
 //! The protocol endpoints: one endpoint, one file. They translate; they decide nothing.
 
+pub(crate) mod acknowledgement;
 pub(crate) mod authorize;
 pub(crate) mod documents;
 pub(crate) mod introspect;

@@ -1,20 +1,24 @@
 //! `POST /revoke` (RFC 7009).
 
+use std::time::{Duration, Instant};
+
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use countersign_protocol::client::Client;
+use countersign_protocol::follower::{Follower, wait_limit};
 use countersign_protocol::grant::EndReason;
 use countersign_protocol::grant_token::Kind;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::GrantSelector;
 use countersign_verify::Revoked;
+use serde_json::json;
 
 use crate::app::{App, Shared};
-use crate::process;
 use crate::web::form::Form;
 use crate::web::headers::{allow_any_origin, no_store};
-use crate::web::oauth_error::ErrorAnswer;
+use crate::web::oauth_error::{ErrorAnswer, json_answer};
+use crate::{process, propagation};
 
 /// A refresh token ends its grant with all access tokens; an access token ends alone. A token
 /// that is unknown or dead already is answered like one that was just revoked (RFC 7009 §2.2).
@@ -26,7 +30,20 @@ pub(crate) async fn post(
     let app = &*shared.app;
     let client = app.authenticate(&headers, &params).await?;
     let presented = params.require("token")?;
-    if let Ok((id, _)) = app.grant_tokens.open(Kind::Refresh, presented) {
+    let limit = wait_limit(&params)?;
+    if limit.is_some() && !client.is_confidential() {
+        let why = "only a confidential client may wait for every verifier";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, why).into());
+    }
+    // Before anything is revoked: who asked for a confirmation is not left without.
+    let _turn = match limit {
+        Some(_) => Some(app.barriers.try_acquire().map_err(|_| {
+            let why = "too many answers are waiting for verifiers";
+            OAuthError::new(ErrorCode::TemporarilyUnavailable, why)
+        })?),
+        None => None,
+    };
+    let seq = if let Ok((id, _)) = app.grant_tokens.open(Kind::Refresh, presented) {
         let owner = app.store().grant(id).await?.map(|grant| grant.client_id);
         if owner.as_ref().is_some_and(|owner| *owner != client.client_id) {
             return Err(not_yours().into());
@@ -35,8 +52,12 @@ pub(crate) async fn post(
         let selector = GrantSelector::One(id);
         let ended = app.store().end_grants(selector, EndReason::ClientRevoked, moment).await?;
         app.deny(&ended);
+        ended.seq
     } else {
-        revoke_access_token(app, &client, presented).await?;
+        revoke_access_token(app, &client, presented).await?
+    };
+    if let Some(limit) = limit {
+        return propagated(app, seq, limit).await;
     }
     // An empty body without a content type: some browser clients parse whatever has one.
     let mut response = StatusCode::OK.into_response();
@@ -45,18 +66,41 @@ pub(crate) async fn post(
     Ok(response)
 }
 
-async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<(), ErrorAnswer> {
+/// Answers when every verifier refuses the token, or who has not confirmed in time.
+async fn propagated(app: &App, seq: u64, limit: Duration) -> Result<Response, ErrorAnswer> {
+    let started = Instant::now();
+    let propagation = propagation::wait(app, seq, limit).await?;
+    let acknowledged = propagation.acknowledged;
+    let unconfirmed = propagation.unconfirmed();
+    let outstanding: Vec<_> = unconfirmed.iter().map(Follower::public_name).collect();
+    let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let answer = json!({
+        "seq": seq,
+        "acknowledged": acknowledged,
+        "outstanding": outstanding,
+        "elapsed_ms": elapsed_ms,
+    });
+    let mut response = json_answer(StatusCode::OK, &answer);
+    allow_any_origin(response.headers_mut());
+    Ok(response)
+}
+
+/// Answers the place from which on verifiers refuse the token.
+async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<u64, ErrorAnswer> {
     let now = process::now();
-    let Some(token) = app.revocable_access_token(token, now) else { return Ok(()) };
+    let Some(token) = app.revocable_access_token(token, now) else {
+        // It is dead or revoked already: then whoever has come to here refuses it.
+        return Ok(app.position.borrow().revocation);
+    };
     if token.client_id != client.client_id {
         return Err(not_yours().into());
     }
     let until =
         Timestamp::from_secs(token.expires_at).plus(countersign_protocol::lifetimes::LEEWAY_MAX);
-    app.store().revoke_token(token.token_id.clone(), until).await?;
+    let seq = app.store().revoke_token(token.token_id.clone(), until).await?;
     app.denied.insert(Revoked::Token(&token.token_id), until);
     app.metrics.revocations.inc();
-    Ok(())
+    Ok(seq)
 }
 
 fn not_yours() -> OAuthError {
@@ -80,7 +124,7 @@ mod tests {
         let key = app.signing_key(DEFAULT_ALGORITHM).await.unwrap();
         let now = process::now();
         let revoked_when_expired_for = async |seconds| {
-            let gone = std::time::Duration::from_secs(seconds);
+            let gone = Duration::from_secs(seconds);
             let issued = now.minus(app.lifetimes.access_token).minus(gone);
             let audience = ["https://api.example".to_owned()];
             let claims = app.issuing(issued);

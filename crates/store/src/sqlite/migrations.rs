@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_protecting_clients.sql"),
     include_str!("migrations/0005_lifetimes.sql"),
     include_str!("migrations/0006_status.sql"),
+    include_str!("migrations/0007_follower.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

@@ -6,6 +6,7 @@ mod audit;
 mod client;
 mod column;
 mod fault;
+mod follower;
 mod grant;
 mod keyring;
 mod lifetime;

@@ -6,6 +6,7 @@ use countersign_protocol::Timestamp;
 use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
 use countersign_protocol::client::Client;
+use countersign_protocol::follower::Follower;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
@@ -16,8 +17,8 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
-    SqliteStore, account, audit, client, grant, keyring, lifetime, position, revocation, session,
-    status, used_token,
+    SqliteStore, account, audit, client, follower, grant, keyring, lifetime, position, revocation,
+    session, status, used_token,
 };
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, NewGrant,
@@ -237,6 +238,17 @@ impl Store for SqliteStore {
 
     fn snapshot(&self, now: Timestamp) -> Answer<'_, Snapshot> {
         self.read(move |connection| revocation::snapshot(connection, now))
+    }
+
+    fn put_followers(&self, put: Vec<Follower>, forget: Vec<String>) -> Answer<'_, ()> {
+        self.commit(move |connection| {
+            follower::put(connection, &put)?;
+            follower::remove(connection, &forget)
+        })
+    }
+
+    fn followers(&self) -> Answer<'_, Vec<Follower>> {
+        self.read(follower::all)
     }
 
     fn begin_session(&self, session: Session) -> Answer<'_, ()> {

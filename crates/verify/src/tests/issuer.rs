@@ -66,6 +66,10 @@ pub(super) struct Script {
     pub(super) cut: u64,
     /// Sent once, as it is, on the newest feed connection.
     pub(super) raw: Option<&'static str>,
+    /// Acknowledgements are answered with this, after so long; every form that came.
+    pub(super) acknowledgement_status: u16,
+    pub(super) acknowledgement_delay: Duration,
+    pub(super) acknowledgements: Vec<String>,
     pub(super) feeds_opened: u64,
     pub(super) feeds_open: u64,
     pub(super) snapshots: u64,
@@ -181,6 +185,9 @@ impl Script {
             stalled: 0,
             cut: 0,
             raw: None,
+            acknowledgement_status: 204,
+            acknowledgement_delay: Duration::ZERO,
+            acknowledgements: Vec::new(),
             feeds_opened: 0,
             feeds_open: 0,
             snapshots: 0,
@@ -276,6 +283,7 @@ impl Script {
             "introspection_endpoint": format!("{url}/introspect"),
             "revocation_feed_endpoint": format!("{url}/feed"),
             "revocation_snapshot_endpoint": format!("{url}/snapshot"),
+            "revocation_acknowledgement_endpoint": format!("{url}/ack"),
         })
         .to_string()
     }
@@ -327,6 +335,9 @@ async fn serve(
     request: Request<Incoming>,
     script: Arc<Mutex<Script>>,
 ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
+    if request.uri().path().ends_with("/ack") {
+        return Ok(acknowledgement(request, &script).await);
+    }
     if request.uri().path().ends_with("/introspect") {
         let accept = request.headers()[header::ACCEPT].to_str().expect("text").to_owned();
         let authorization = request.headers()[header::AUTHORIZATION].to_str().expect("text");
@@ -369,8 +380,28 @@ async fn serve(
     Ok(response.body(ChannelBody(receiver).boxed()).expect("a response"))
 }
 
+async fn acknowledgement(
+    request: Request<Incoming>,
+    script: &Mutex<Script>,
+) -> Response<BoxBody<Bytes, Infallible>> {
+    let authorization = request.headers().get("authorization").cloned();
+    assert_eq!(authorization.expect("credentials"), "Basic YXBpOnNlY3JldA==");
+    let form = request.into_body().collect().await.expect("a form").to_bytes();
+    let (status, delay) = {
+        let mut script = script.lock().expect("whole");
+        script.acknowledgements.push(String::from_utf8(form.to_vec()).expect("text"));
+        (script.acknowledgement_status, script.acknowledgement_delay)
+    };
+    sleep(delay).await;
+    respond(status, String::new()).map(BoxBody::new)
+}
+
 async fn feed(script: &Mutex<Script>, number: u64, after: u64, to: mpsc::Sender<Bytes>) {
     let (mut sent, mut heartbeat_at) = (after, Instant::now());
+    let hello = format!("event: hello\ndata: {{\"follower\":\"f{number}\"}}\n\n");
+    if to.send(Bytes::from(hello)).await.is_err() {
+        return;
+    }
     loop {
         let mut text = String::new();
         {
