@@ -6,6 +6,7 @@ use countersign_jose::{Algorithm, base64url};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use crate::client_assertion;
 use crate::error::{ErrorCode, OAuthError};
 use crate::keyring;
 use crate::redirect_uri;
@@ -22,6 +23,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// A secret in the form body. The `Authorization` header is taken as well.
     ClientSecretPost,
+    /// A signature by one of its registered keys (RFC 7523).
+    PrivateKeyJwt,
     /// Not at all: a public client.
     None,
 }
@@ -65,6 +68,16 @@ pub struct Client {
     /// How it authenticates.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
+    /// Its public keys, for `private_key_jwt`. They are never fetched from anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// The only algorithm of its assertions; any that fits its keys when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub token_endpoint_auth_signing_alg: Option<Algorithm>,
+    /// Its assertions may name the URL of the token endpoint as their audience, as was usual before
+    /// RFC 10070: another server that knows this URL could then use them here.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub danger_token_endpoint_as_audience: bool,
     /// The widest scope that it may ask for. See [`Client::grantable_scope`] for when it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
@@ -137,6 +150,13 @@ pub enum Credentials {
         /// What should be its secret.
         secret: String,
     },
+    /// A signed assertion, see [`client_assertion`].
+    Assertion {
+        /// The client that the request says it comes from.
+        client_id: String,
+        /// The assertion.
+        assertion: String,
+    },
 }
 
 impl std::fmt::Debug for Credentials {
@@ -150,7 +170,9 @@ impl Credentials {
     #[must_use]
     pub fn client_id(&self) -> &str {
         match self {
-            Self::Public { client_id } | Self::Secret { client_id, .. } => client_id,
+            Self::Public { client_id }
+            | Self::Secret { client_id, .. }
+            | Self::Assertion { client_id, .. } => client_id,
         }
     }
 }
@@ -209,7 +231,16 @@ impl Client {
         !self.is_confidential() && !https
     }
 
-    /// Checks the proof of identity (RFC 6749 §2.3).
+    /// Whether it authenticates with a secret.
+    fn has_secret(&self) -> bool {
+        matches!(
+            self.token_endpoint_auth_method,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
+        )
+    }
+
+    /// Checks the proof of identity (RFC 6749 §2.3), but for assertions, which this never takes:
+    /// [`client_assertion::verify`] judges them.
     ///
     /// # Errors
     /// `invalid_client`, worded the same for a wrong secret and for a missing one.
@@ -217,10 +248,10 @@ impl Client {
         let good = match (credentials, &self.client_secret_sha256) {
             (Credentials::Public { .. }, _) => !self.is_confidential(),
             (Credentials::Secret { secret, .. }, Some(hash)) => {
-                self.is_confidential()
+                self.has_secret()
                     && bool::from(hash_secret(secret).as_bytes().ct_eq(hash.as_bytes()))
             }
-            (Credentials::Secret { .. }, None) => false,
+            (Credentials::Secret { .. }, None) | (Credentials::Assertion { .. }, _) => false,
         };
         if good && !self.disabled { Ok(()) } else { Err(unauthenticated()) }
     }
@@ -293,13 +324,16 @@ impl Client {
         if self.response_types.iter().any(|kind| kind != "code") {
             faults.push("response_types: only \"code\" is offered".into());
         }
-        if self.is_confidential() && self.client_secret_sha256.is_none() {
+        faults.extend(self.key_faults());
+        if self.has_secret() && self.client_secret_sha256.is_none() {
             faults.push(
                 "client_secret is missing (or say token_endpoint_auth_method = \"none\")".into(),
             );
         }
-        if !self.is_confidential() && self.client_secret_sha256.is_some() {
-            faults.push("a client with token_endpoint_auth_method \"none\" has no secret".into());
+        if !self.has_secret() && self.client_secret_sha256.is_some() {
+            let why =
+                "no secret goes with token_endpoint_auth_method \"none\" or \"private_key_jwt\"";
+            faults.push(why.into());
         }
         if !self.is_confidential() && self.may_use(GrantType::ClientCredentials) {
             faults.push("client_credentials needs a client that authenticates".into());
@@ -350,6 +384,24 @@ impl Client {
             let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
             format!("{name} must be one of {}", names.join(", "))
         })
+    }
+}
+
+impl Client {
+    fn key_faults(&self) -> Vec<String> {
+        let by_key = self.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
+        let mut faults = match &self.jwks {
+            Some(jwks) => client_assertion::key_faults(jwks),
+            None if by_key => {
+                vec!["private_key_jwt needs the client's public keys: give jwks".to_owned()]
+            }
+            None => Vec::new(),
+        };
+        let wanted = self.token_endpoint_auth_signing_alg;
+        if wanted.is_some_and(|wanted| !client_assertion::ALGORITHMS.contains(&wanted)) {
+            faults.push("token_endpoint_auth_signing_alg is not taken for assertions".into());
+        }
+        faults
     }
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
+//! | [`client_assertion`] | how it proves who it is with a signature |
 //! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
 //! | [`authorization_code`], [`refresh_family`] | the rules for using them |
@@ -21,6 +22,7 @@
 pub mod account;
 pub mod authorization_code;
 pub mod client;
+pub mod client_assertion;
 pub mod error;
 pub mod follower;
 pub mod grant;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, header};
 use countersign_jose::{AccessToken, Algorithm, IdTokenHint, Policy, SigningKey};
-use countersign_protocol::client::{self, Client};
+use countersign_protocol::client::Client;
 use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token::{self, GrantTokenKeys};
 use countersign_protocol::keyring::{self, Keyring};
@@ -15,7 +15,6 @@ use countersign_protocol::opaque_token::{self, OpaqueTokenKeys};
 use countersign_protocol::token::Issuing;
 use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::metadata::Metadata;
-use countersign_protocol::wire::{self, params::Params};
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Ended, EndedClient, Moment, Position, Store, StoreError};
 use countersign_verify::{DenySet, ReplayGuard, Revoked, SteadyClock, TokenCache, Verifier};
@@ -34,7 +33,6 @@ use crate::replay::StoredUses;
 use crate::sign_in_throttle::SignInThrottle;
 use crate::token_formats::TokenFormats;
 use crate::web::document::Document;
-use crate::web::oauth_error::ErrorAnswer;
 use crate::web::site::Site;
 
 /// Room for tokens that were introspected or shown to userinfo, some 4,600 usual ones.
@@ -215,20 +213,6 @@ impl App {
         let Some(client) = found.map(Arc::new) else { return Ok(None) };
         self.clients.insert(client_id.to_owned(), (version, Arc::clone(&client)));
         Ok(Some(client))
-    }
-
-    /// The client that a request comes from, once it has proved it, by the `Authorization` header
-    /// or the form (RFC 6749 §2.3).
-    pub(crate) async fn authenticate(
-        &self,
-        headers: &HeaderMap,
-        form: &Params,
-    ) -> Result<Arc<Client>, ErrorAnswer> {
-        let credentials = wire::token::credentials(authorization(headers)?, form)?;
-        let client = self.client(credentials.client_id()).await?;
-        let client = client.ok_or_else(client::unauthenticated)?;
-        client.authenticate(&credentials)?;
-        Ok(client)
     }
 
     /// Opens a code or refresh token. Junk ends here, before any storage is touched.

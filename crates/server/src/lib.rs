@@ -15,6 +15,7 @@
 mod app;
 mod assets;
 mod bootstrap;
+mod client_authentication;
 pub mod config;
 #[cfg(test)]
 mod fixture;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::client_assertion;
 use crate::release;
 
 /// The metadata document, served under both well-known names.
@@ -29,6 +30,9 @@ pub struct Metadata {
     token_endpoint_auth_methods_supported: &'static [&'static str],
     revocation_endpoint_auth_methods_supported: &'static [&'static str],
     introspection_endpoint_auth_methods_supported: &'static [&'static str],
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     introspection_signing_alg_values_supported: &'static [&'static str],
     dpop_signing_alg_values_supported: Vec<&'static str>,
     tls_client_certificate_bound_access_tokens: bool,
@@ -41,14 +45,17 @@ pub struct Metadata {
     request_uri_parameter_supported: bool,
 }
 
-const CLIENT_AUTH: &[&str] = &["client_secret_basic", "client_secret_post", "none"];
-const SECRET_AUTH: &[&str] = &["client_secret_basic", "client_secret_post"];
+const CLIENT_AUTH: &[&str] =
+    &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+const CONFIDENTIAL_AUTH: &[&str] =
+    &["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
 impl Metadata {
     /// The document of an issuer, whose endpoints all lie below it.
     #[must_use]
     pub fn new(issuer: &str) -> Self {
         let base = issuer.trim_end_matches('/');
+        let assertions: Vec<_> = client_assertion::ALGORITHMS.iter().map(|a| a.name()).collect();
         let at = |path: &str| format!("{base}{path}");
         let protocol_claims =
             ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "sid"];
@@ -74,7 +81,10 @@ impl Metadata {
             id_token_signing_alg_values_supported: &["ES256", "RS256", "Ed25519"],
             token_endpoint_auth_methods_supported: CLIENT_AUTH,
             revocation_endpoint_auth_methods_supported: CLIENT_AUTH,
-            introspection_endpoint_auth_methods_supported: SECRET_AUTH,
+            introspection_endpoint_auth_methods_supported: CONFIDENTIAL_AUTH,
+            token_endpoint_auth_signing_alg_values_supported: assertions.clone(),
+            revocation_endpoint_auth_signing_alg_values_supported: assertions.clone(),
+            introspection_endpoint_auth_signing_alg_values_supported: assertions,
             introspection_signing_alg_values_supported: &["ES256", "RS256", "Ed25519"],
             dpop_signing_alg_values_supported: Vec::new(),
             tls_client_certificate_bound_access_tokens: false,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::params::Params;
 use crate::client::{Credentials, unauthenticated};
+use crate::client_assertion;
 use crate::error::{ErrorCode, OAuthError};
 use crate::scope::Scope;
 
@@ -99,13 +100,29 @@ pub fn credentials(
 ) -> Result<Credentials, OAuthError> {
     let form_id = params.get("client_id");
     let form_secret = params.get("client_secret");
+    let assertion = params.get("client_assertion");
+    let fault = |why: &'static str| Err(OAuthError::new(ErrorCode::InvalidRequest, why));
+    if params.get("client_assertion_type").is_some_and(|kind| kind != client_assertion::TYPE)
+        || params.get("client_assertion_type").is_some() != assertion.is_some()
+    {
+        return fault("client_assertion goes with the client_assertion_type of RFC 7523");
+    }
+    if let Some(assertion) = assertion {
+        if authorization.is_some() || form_secret.is_some() {
+            return fault("the client authenticates twice, with an assertion and with a secret");
+        }
+        let client_id = match form_id {
+            Some(id) => id.to_owned(),
+            None => client_assertion::claimed_client(assertion).ok_or_else(unauthenticated)?,
+        };
+        return Ok(Credentials::Assertion { client_id, assertion: assertion.to_owned() });
+    }
     if let Some(header) = authorization {
         let (client_id, secret) = basic(header).ok_or_else(unauthenticated)?;
         if form_secret.is_some() || form_id.is_some_and(|id| id != client_id) {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidRequest,
+            return fault(
                 "the client authenticates twice, in the Authorization header and in the form",
-            ));
+            );
         }
         return Ok(Credentials::Secret { client_id, secret });
     }
@@ -216,6 +233,26 @@ mod tests {
         assert_eq!(read(None, ""), Err(ErrorCode::InvalidClient));
         let public = Credentials::Public { client_id: "spa".into() };
         assert_eq!(read(None, "client_id=spa"), Ok(public));
+    }
+
+    #[test]
+    fn an_assertion_stands_alone_and_with_its_type() {
+        let kind = "client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3A\
+            client-assertion-type%3Ajwt-bearer";
+        let asserted =
+            Credentials::Assertion { client_id: "web".into(), assertion: "a.b.c".into() };
+        let form = format!("client_id=web&client_assertion=a.b.c&{kind}");
+        assert_eq!(read(None, &form), Ok(asserted));
+        for (header, form, code) in [
+            (None, format!("{form}&client_secret=s"), ErrorCode::InvalidRequest),
+            (Some("Basic d2ViOnM="), form.clone(), ErrorCode::InvalidRequest),
+            (None, "client_id=web&client_assertion=a".to_owned(), ErrorCode::InvalidRequest),
+            (None, format!("client_id=web&{kind}"), ErrorCode::InvalidRequest),
+            (None, form.replace("jwt-bearer", "saml2-bearer"), ErrorCode::InvalidRequest),
+            (None, format!("client_assertion=a.b.c&{kind}"), ErrorCode::InvalidClient),
+        ] {
+            assert_eq!(read(header, &form), Err(code), "{form}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign_protocol::account::canonical_username;
-use countersign_protocol::client::{self, Client};
+use countersign_protocol::client::{self, AuthMethod, Client};
 use countersign_protocol::release;
 use serde_json::{Map, Value};
 use toml::Table;
@@ -24,7 +24,6 @@ const NOT_YET: &[&str] = &[
     "frontchannel_logout_session_required",
     "frontchannel_logout_uri",
     "initiate_login_uri",
-    "jwks",
     "jwks_uri",
     "logo_uri",
     "sector_identifier_uri",
@@ -68,6 +67,18 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
     }
     let mut client: Client =
         table.try_into().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
+    if client.jwks.is_some() && client.token_endpoint_auth_method != AuthMethod::PrivateKeyJwt {
+        warnings.push(format!(
+            "client {name}: jwks has no effect without token_endpoint_auth_method = \
+             \"private_key_jwt\""
+        ));
+    }
+    if client.danger_token_endpoint_as_audience {
+        warnings.push(format!(
+            "client {name}: danger_token_endpoint_as_audience takes assertions that another server \
+             could use here (RFC 10070)"
+        ));
+    }
     if let Some(secret) = secret {
         if secret.chars().count() < SECRET_MIN_CHARS {
             let why =
