@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,14 +11,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 const START_LIMIT_MS = 15_000;
 const STOP_LIMIT_MS = 10_000;
 
-/// Gives `{ issuer, stop }` once the server answers discovery.
-export async function startServer() {
+/// Gives `{ issuer, stop }` once the server answers discovery. `config` declares more clients.
+export async function startServer(config = "") {
   const binary = process.env.COUNTERSIGN_BIN;
   if (!binary) throw new Error("COUNTERSIGN_BIN names no countersign binary");
   const folder = await mkdtemp(join(tmpdir(), "countersign-interop-"));
   const port = await freePort();
   const issuer = `http://127.0.0.1:${port}`;
   const words = ["dev", "--port", String(port), "--data-dir", join(folder, "data")];
+  if (config) {
+    await writeFile(join(folder, "countersign.toml"), config);
+    words.push("--config", join(folder, "countersign.toml"));
+  }
   const child = spawn(binary, words, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

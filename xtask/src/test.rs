@@ -107,6 +107,7 @@ fn add_interop_steps(run: &mut Run, target: &Path, binary: Option<&Path>) {
     for (step, file) in [
         ("interop: openid-client (npm)", "openid_client.test.mjs"),
         ("interop: openid-client with DPoP (npm)", "dpop.test.mjs"),
+        ("interop: openid-client with private_key_jwt (npm)", "private_key_jwt.test.mjs"),
     ] {
         run.tallied(step, |tally| {
             let Some(binary) = binary else { return no_binary() };
