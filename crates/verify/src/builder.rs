@@ -264,17 +264,14 @@ impl VerifierBuilder {
             .asking()?
             .map(|asking| Introspector::new(asking, runtime.clone(), endpoints_seen.clone()));
         let needs_nonce = self.dpop_nonces.is_some();
+        let dpop = DpopRules::new();
         let dpop = match self.dpop_nonces {
-            Some(nonces) => DpopRules::new().with_nonces(nonces),
-            None => DpopRules::new(),
+            Some(nonces) => dpop.with_nonces(nonces),
+            None => dpop,
         };
+        let senders = SenderRules { dpop, binding_required: self.binding_required };
         let takes_dpop = !public_url.is_empty() || self.proxies.tell_url;
-        let names: Vec<_> = dpop.algorithm_names().collect();
-        let offer = Offer {
-            resource_metadata: self.resource_metadata,
-            bearer: !self.binding_required || !takes_dpop,
-            dpop_algorithms: takes_dpop.then(|| names.join(" ")),
-        };
+        let offer = Offer::new(self.resource_metadata, &senders, takes_dpop);
         let shared = Arc::new(Shared {
             issuer: self.issuer,
             policy: policy.leeway(self.leeway),
@@ -288,7 +285,7 @@ impl VerifierBuilder {
             max_staleness: self.max_staleness,
             when_stale: self.when_stale,
             used_tokens: self.replay_guard,
-            senders: SenderRules { dpop, binding_required: self.binding_required },
+            senders,
             needs_nonce,
             proxies: self.proxies,
             public_url,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
-use crate::{BearerError, Error, ProofError, SenderError, dpop::DPOP_NONCE};
+use crate::{BearerError, Error, ProofError, SenderError, SenderRules, dpop::DPOP_NONCE};
 
 /// Why a request does not reach the API.
 #[non_exhaustive]
@@ -178,6 +178,19 @@ const fn sender_look(reason: &SenderError) -> (&'static str, &'static str) {
 }
 
 impl Offer {
+    pub(crate) fn new(
+        resource_metadata: Option<String>,
+        senders: &SenderRules,
+        takes_dpop: bool,
+    ) -> Self {
+        let names: Vec<_> = senders.dpop.algorithm_names().collect();
+        Self {
+            resource_metadata,
+            bearer: !senders.binding_required || !takes_dpop,
+            dpop_algorithms: takes_dpop.then(|| names.join(" ")),
+        }
+    }
+
     /// The values of `WWW-Authenticate`: the scheme that was tried, with the error, and, where
     /// another token would help, the other one.
     fn challenges(&self, look: Option<&Look>, dpop_tried: bool) -> Vec<HeaderValue> {

@@ -34,7 +34,8 @@
 //! | `discovery`, `secure_url` | the issuer's metadata |
 //! | `protected_resource` | the API's own: [`ProtectedResource`] |
 //! | `error`, `metrics`, `timing`, `backoff` | [`Error`], [`BuildError`], [`Metrics`], limits |
-//! | `clock`, `fetch`, `refresh`, `feed`, `acknowledge`, `layer`, `axum` | all that touches clock and network |
+//! | `clock`, `fetch`, `refresh` | what touches clock and network |
+//! | `feed`, `acknowledge`, `layer`, `axum` | what does so as well |
 
 mod acknowledge;
 #[cfg(feature = "axum")]
