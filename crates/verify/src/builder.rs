@@ -24,6 +24,7 @@ use crate::{
     secure_url,
     sender::SenderRules,
     staleness::Freshness,
+    status_lists::StatusLists,
     timing::Timing,
     token_cache::TokenCache,
     verifier::Shared,
@@ -54,6 +55,8 @@ pub struct VerifierBuilder {
     when_stale: WhenStale,
     leeway: Duration,
     resource_metadata: Option<String>,
+    status_lists: bool,
+    status_list_origins: Vec<String>,
     introspection: Option<(String, String)>,
     signed_introspection: bool,
     introspection_max_age: Duration,
@@ -93,6 +96,8 @@ impl VerifierBuilder {
             public_url: None,
             proxies: Proxies::default(),
             timing: Timing::default(),
+            status_lists: false,
+            status_list_origins: Vec::new(),
             introspection: None,
             signed_introspection: false,
             introspection_max_age: DEFAULT_INTROSPECTION_MAX_AGE,
@@ -116,6 +121,22 @@ impl VerifierBuilder {
     /// about revocation should not be possible.
     pub fn no_revocations(self) -> Self {
         Self { revocations: Revocations::None, ..self }
+    }
+
+    /// Looks for revoked tokens in the issuer's Token Status Lists
+    /// (draft-ietf-oauth-status-list): for issuers without a feed. A token has to name its list,
+    /// and the list has to lie at the origin of the issuer or of
+    /// [`status_list_origin`](Self::status_list_origin). With [`revocations`](Self::revocations)
+    /// the lists are not needed, and not used.
+    pub fn status_lists(self) -> Self {
+        Self { status_lists: true, ..self }
+    }
+
+    /// Another place than the issuer where its status lists may lie: a URL of which scheme, host
+    /// and port count.
+    pub fn status_list_origin(mut self, url: &str) -> Self {
+        self.status_list_origins.push(url.to_owned());
+        self
     }
 
     /// How old the knowledge about revocations may be: 10 seconds unless set. The issuer confirms
@@ -253,6 +274,7 @@ impl VerifierBuilder {
         let public_url = public_url(self.public_url.as_deref(), &self.audience)?;
         let policy = Policy::access_token(&self.issuer, &self.audience, &self.algorithms)?;
         let credentials = match &self.revocations {
+            Revocations::Undecided if self.status_lists => None,
             Revocations::Undecided => return Err(BuildError::RevocationsUndecided),
             Revocations::None => None,
             Revocations::Follow(credentials) => {
@@ -260,6 +282,7 @@ impl VerifierBuilder {
             }
         };
         let (endpoints, endpoints_seen) = watch::channel(None);
+        let status_lists = self.lists(&runtime)?;
         let introspector = self
             .asking()?
             .map(|asking| Introspector::new(asking, runtime.clone(), endpoints_seen.clone()));
@@ -278,6 +301,7 @@ impl VerifierBuilder {
             leeway: self.leeway,
             keys: JwksCache::new(self.timing.unknown_key_pause),
             follows_revocations: credentials.is_some(),
+            status_lists,
             introspector,
             verified_tokens: TokenCache::new(self.token_cache_bytes),
             deny_set: DenySet::new(),
@@ -308,6 +332,15 @@ impl VerifierBuilder {
             tasks.push(runtime.spawn(acknowledger.run()).abort_handle());
         }
         Ok(Verifier::new(shared, tasks))
+    }
+
+    /// Only where there is no feed to follow.
+    fn lists(&self, runtime: &Handle) -> Result<Option<StatusLists>, BuildError> {
+        if !self.status_lists || matches!(self.revocations, Revocations::Follow(_)) {
+            return Ok(None);
+        }
+        let others = &self.status_list_origins;
+        StatusLists::new(&self.issuer, others, &self.algorithms, runtime.clone()).map(Some)
     }
 
     fn asking(&self) -> Result<Option<Asking>, BuildError> {

@@ -42,6 +42,12 @@ pub enum Error {
     /// The issuer could not be asked about the token, or has been asked too much.
     #[error("the issuer could not be asked about the token")]
     IntrospectionFailed,
+    /// The token names no status list, so nothing would say that it was revoked.
+    #[error("the token names no status list")]
+    NoStatus,
+    /// There is no copy yet of the status list that the token names.
+    #[error("there is no copy yet of the status list that the token names")]
+    StatusUnknown,
     /// The revocations are older than the limit, so a revoked token could not be told from a good
     /// one.
     #[error("the revocations are older than the limit")]
@@ -63,6 +69,8 @@ impl Error {
             Self::Inactive => "inactive",
             Self::NotIntrospected => "not_introspected",
             Self::IntrospectionFailed => "introspection_failed",
+            Self::NoStatus => "no_status",
+            Self::StatusUnknown => "status_unknown",
             Self::Stale => "stale",
         }
     }
@@ -75,6 +83,7 @@ impl Error {
                 | Self::ReplayGuardUnreachable
                 | Self::NotReady
                 | Self::Stale
+                | Self::StatusUnknown
                 | Self::NotIntrospected
                 | Self::IntrospectionFailed
         )
@@ -121,9 +130,12 @@ pub enum BuildError {
     /// A shared-secret algorithm was allowed: whoever can check such a token could also forge it.
     #[error("an algorithm with a shared secret cannot be used with public keys")]
     SymmetricAlgorithm,
-    /// Neither `revocations` nor `no_revocations` was called.
-    #[error("say either revocations(client_id, client_secret) or no_revocations()")]
+    /// None of `revocations`, `status_lists` and `no_revocations` was called.
+    #[error("say revocations(client_id, client_secret), status_lists() or no_revocations()")]
     RevocationsUndecided,
+    /// A place of status lists is not https, nor http on a loopback host.
+    #[error("the place of status lists is no usable URL: {0}")]
+    StatusListOrigin(&'static str),
     /// The client id for the revocation feed or for introspection is empty.
     #[error("the client id for the revocation feed or for introspection is empty")]
     EmptyClientId,
@@ -146,6 +158,7 @@ impl BuildError {
             Self::Policy(_) => "policy",
             Self::SymmetricAlgorithm => "symmetric_algorithm",
             Self::RevocationsUndecided => "revocations_undecided",
+            Self::StatusListOrigin(_) => "status_list_origin",
             Self::EmptyClientId => "empty_client_id",
             Self::IntrospectionUndecided => "introspection_undecided",
             Self::NoRuntime => "no_runtime",

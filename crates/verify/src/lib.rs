@@ -26,6 +26,7 @@
 //! | `token_cache`, `remembered` | [`TokenCache`]: tokens that need no cryptography any more |
 //! | `introspection`, `introspector` | opaque tokens: what the issuer says of them |
 //! | `revocation`, `sse` | what the feed says, and how it is read |
+//! | `status`, `status_lists` | Token Status Lists of issuers without a feed |
 //! | `staleness` | [`WhenStale`], and how old the revocations are |
 //! | `bearer`, `presented` | [`bearer_token`], [`Presented`]: what a request shows |
 //! | `sender`, `dpop`, `nonce`, `certificate` | whether it may come from this sender |
@@ -71,6 +72,8 @@ mod secure_url;
 mod sender;
 mod sse;
 mod staleness;
+mod status;
+mod status_lists;
 mod timing;
 mod token_cache;
 mod verifier;

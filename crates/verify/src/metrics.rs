@@ -45,6 +45,12 @@ pub struct Metrics {
     pub introspected_before: u64,
     /// The number of tokens for which an answer of the issuer is remembered.
     pub introspected_tokens: u64,
+    /// Loads of status lists, unchanged ones included.
+    pub status_list_loads: u64,
+    /// Failed loads of status lists, and lists that were not accepted.
+    pub status_list_failures: u64,
+    /// The number of status lists that are kept.
+    pub status_lists: u64,
     /// Snapshots of the revocations that were loaded.
     pub snapshots: u64,
     /// Frames of the feed that were applied, heartbeats included.
@@ -130,6 +136,8 @@ pub(crate) struct Counters {
     pub(crate) introspections: Counter,
     pub(crate) introspection_failures: Counter,
     pub(crate) introspections_throttled: Counter,
+    pub(crate) status_list_loads: Counter,
+    pub(crate) status_list_failures: Counter,
     pub(crate) snapshots: Counter,
     pub(crate) feed_frames: Counter,
     pub(crate) feed_failures: Counter,
@@ -154,6 +162,8 @@ impl Counters {
             introspections: self.introspections.get(),
             introspection_failures: self.introspection_failures.get(),
             introspections_throttled: self.introspections_throttled.get(),
+            status_list_loads: self.status_list_loads.get(),
+            status_list_failures: self.status_list_failures.get(),
             snapshots: self.snapshots.get(),
             feed_frames: self.feed_frames.get(),
             feed_failures: self.feed_failures.get(),

@@ -9,6 +9,7 @@ mod keys;
 mod layer;
 mod malleability;
 mod sender;
+mod status_lists;
 mod token_cache;
 
 use std::time::Duration;
@@ -34,6 +35,7 @@ fn short() -> Timing {
         refusal_kept: millis(150),
         answer_when_stale: millis(60),
         acknowledge: millis(100),
+        status_lifetime_bounds: (millis(20), millis(100)),
         prune: millis(50),
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Timing {
     /// Between two acknowledgements while nothing happens. The issuer gives a connection up that
     /// has acknowledged before and then not for 15 seconds.
     pub(crate) acknowledge: Duration,
+    /// How long a status list is kept before it is fetched again, whatever it says.
+    pub(crate) status_lifetime_bounds: (Duration, Duration),
     /// Between two walks over the deny set.
     pub(crate) prune: Duration,
 }
@@ -46,6 +48,7 @@ impl Default for Timing {
             refusal_kept: seconds(5),
             answer_when_stale: seconds(1),
             acknowledge: seconds(5),
+            status_lifetime_bounds: (seconds(1), seconds(300)),
             prune: seconds(30),
         }
     }

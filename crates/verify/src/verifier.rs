@@ -26,6 +26,7 @@ use crate::{
     proxy::Proxies,
     sender::SenderRules,
     staleness::Freshness,
+    status_lists::StatusLists,
     timing::Timing,
     token_cache::TokenCache,
 };
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) leeway: Duration,
     pub(crate) keys: JwksCache,
     pub(crate) follows_revocations: bool,
+    /// Where there is no feed to follow.
+    pub(crate) status_lists: Option<StatusLists>,
     pub(crate) introspector: Option<Introspector>,
     pub(crate) verified_tokens: TokenCache,
     pub(crate) deny_set: DenySet,
@@ -120,6 +123,9 @@ impl Verifier {
         if outcome == Err(Error::Token(countersign_jose::Error::UnknownKey))
             && shared.newer_keys().await
         {
+            outcome = shared.check(presented.token, None, now);
+        }
+        if outcome == Err(Error::StatusUnknown) && shared.first_status(presented.token, now).await {
             outcome = shared.check(presented.token, None, now);
         }
         if outcome == Err(Error::NotIntrospected) {
@@ -225,6 +231,10 @@ impl Verifier {
             revocations: u64::try_from(shared.deny_set.len()).unwrap_or(u64::MAX),
             cached: shared.verified_tokens.hits(),
             cached_tokens: u64::try_from(shared.verified_tokens.len()).unwrap_or(u64::MAX),
+            status_lists: shared
+                .status_lists
+                .as_ref()
+                .map_or(0, |lists| u64::try_from(lists.len()).unwrap_or(u64::MAX)),
             introspected_before: introspector.map_or(0, |asked| asked.hits.get()),
             introspected_tokens: introspector
                 .map_or(0, |asked| u64::try_from(asked.len()).unwrap_or(u64::MAX)),
@@ -261,7 +271,11 @@ impl Shared {
         if self.deny_set.is_revoked(caller.names(), now) {
             return Err(Error::Revoked);
         }
-        match self.judge_freshness(now) {
+        let fresh = match &self.status_lists {
+            Some(lists) => lists.judge(self, &caller, now),
+            None => self.judge_freshness(now),
+        };
+        match fresh {
             Err(Error::Stale) if self.when_stale == WhenStale::Introspect => {
                 self.confirm(&caller, token, told)?;
             }
@@ -282,6 +296,18 @@ impl Shared {
         };
         proof.use_once(&*self.used_tokens, now).await.map_err(Error::of_proof)?;
         Ok((caller, proof.nonce_for_next().map(str::to_owned)))
+    }
+
+    /// Waits for the first copy of the status list of a token that is good otherwise. Tells whether
+    /// to look again.
+    async fn first_status(self: &Arc<Self>, token: &str, now: Timestamp) -> bool {
+        let (Some(lists), Some(keys)) = (&self.status_lists, self.keys.keys().clone()) else {
+            return false;
+        };
+        let Ok(caller) = self.verified_tokens.verify(&self.policy, &keys, token, now) else {
+            return false;
+        };
+        lists.first_copy(self, &caller).await
     }
 
     /// The caller that an opaque token stands for, by the word of its issuer.

@@ -37,6 +37,11 @@ async fn a_wrong_description_does_not_start() {
         |builder| builder.revocations("a", "b").when_stale(WhenStale::Introspect),
         "introspection_undecided",
     );
+    check(
+        good,
+        |builder| builder.status_lists().status_list_origin("http://status.example"),
+        "status_list_origin",
+    );
     for issuer in ["", "id.example", "http://id.example", "https://id.example?x=1", "https://a#b"] {
         check(issuer, VerifierBuilder::no_revocations, "issuer");
     }

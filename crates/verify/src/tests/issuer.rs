@@ -81,6 +81,12 @@ pub(super) struct Script {
     pub(super) introspection_delay: Duration,
     /// Answers are signed, for this audience.
     pub(super) signed_for: Option<String>,
+    /// Status lists by their paths.
+    pub(super) lists: HashMap<String, String>,
+    pub(super) list_status: u16,
+    pub(super) list_type: &'static str,
+    pub(super) list_tag: Option<&'static str>,
+    pub(super) list_loads: u64,
     /// The bodies and `Accept` of all questions.
     pub(super) questions: Vec<(String, String)>,
     /// Every request, as path, `Authorization` and `Last-Event-ID`.
@@ -197,6 +203,11 @@ impl Script {
             introspection_status: 200,
             introspection_delay: Duration::ZERO,
             signed_for: None,
+            lists: HashMap::new(),
+            list_status: 200,
+            list_type: "application/statuslist+jwt",
+            list_tag: None,
+            list_loads: 0,
             questions: Vec::new(),
             requests: Vec::new(),
         }
@@ -233,6 +244,19 @@ impl Script {
         }
         if path.ends_with("/jwks") {
             return self.jwks(&header("if-none-match"));
+        }
+        if path.starts_with("/lists/") {
+            self.list_loads += 1;
+            let unchanged = self.list_tag.is_some_and(|tag| tag == header("if-none-match"));
+            let found = self.lists.get(&path).cloned();
+            let status = if found.is_some() { self.list_status } else { 404 };
+            let status = if unchanged { 304 } else { status };
+            let mut response = respond(status, found.unwrap_or_default());
+            let tag = self.list_tag.map(|tag| ("etag", tag));
+            for (name, value) in [("content-type", self.list_type)].into_iter().chain(tag) {
+                response.headers_mut().insert(name, value.parse().expect("a value"));
+            }
+            return response;
         }
         if path.ends_with("/snapshot") {
             self.snapshots += 1;
