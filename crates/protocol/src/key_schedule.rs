@@ -1,4 +1,5 @@
-//! The schedule of signing keys, as a pure function of what is stored, the settings and the time.
+//! The schedule of the server's keys, as a pure function of what is stored, the settings and the
+//! time.
 //!
 //! ```text
 //!            announce           rotation                 keep
@@ -8,7 +9,8 @@
 //!                       announced                      active
 //! ```
 //!
-//! Every algorithm has one key that signs and one that is to sign next. The next one is published
+//! Every use (each algorithm, and each kind of token that only the server itself reads) has one key
+//! that signs and one that is to sign next. The next one is published
 //! as soon as its predecessor signs, so every verifier knows it long before its first token, and it
 //! is there at once when the predecessor has to go. What makes the times safe:
 //!
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use countersign_jose::{Algorithm, Timestamp};
 
-use crate::lifetimes::LEEWAY_MAX;
+use crate::lifetimes::{LEEWAY_MAX, Lifetimes};
 
 /// How long anybody may keep the JWKS by what the server says about it (`max-age`).
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
@@ -39,6 +41,98 @@ pub const ANNOUNCE_MIN: Duration = Duration::from_secs(
     JWKS_KEPT_MAX.as_secs() + UNCONFIRMED_MAX.as_secs() + CLOCK_STEP_MAX.as_secs(),
 );
 
+/// What a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyUse {
+    /// The signatures of tokens. These keys alone are published; the others are secrets.
+    Signature(Algorithm),
+    /// Authorization codes and refresh tokens.
+    GrantTokens,
+    /// Opaque access tokens.
+    OpaqueTokens,
+    /// The forms of the server's own pages.
+    Forms,
+    /// The nonces of DPoP proofs (RFC 9449 §8).
+    DpopNonces,
+}
+
+impl KeyUse {
+    /// Every use. Those of which a key is made in no time stand first.
+    pub const ALL: &[Self] = &[
+        Self::GrantTokens,
+        Self::OpaqueTokens,
+        Self::Forms,
+        Self::DpopNonces,
+        Self::Signature(Algorithm::ES256),
+        Self::Signature(Algorithm::Ed25519),
+        Self::Signature(Algorithm::RS256),
+    ];
+
+    /// The name that the store keeps.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signature(algorithm) => algorithm.name(),
+            Self::GrantTokens => "grant tokens",
+            Self::OpaqueTokens => "opaque access tokens",
+            Self::Forms => "csrf",
+            Self::DpopNonces => "dpop nonces",
+        }
+    }
+
+    /// Reads [`Self::name`] back.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|known| known.name() == name).copied()
+    }
+
+    /// The algorithm of its signatures, if they are for others to check.
+    #[must_use]
+    pub const fn algorithm(self) -> Option<Algorithm> {
+        match self {
+            Self::Signature(algorithm) => Some(algorithm),
+            _ => None,
+        }
+    }
+}
+
+/// The longest lives of what keys are used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lives {
+    /// Signed tokens.
+    pub signed: Duration,
+    /// Grants, which refresh tokens end with.
+    pub grants: Duration,
+    /// Opaque access tokens.
+    pub opaque: Duration,
+    /// Forms, which live as long as the sign-in.
+    pub forms: Duration,
+}
+
+impl Lives {
+    /// What follows from these lifetimes.
+    #[must_use]
+    pub fn new(lifetimes: &Lifetimes) -> Self {
+        Self {
+            signed: lifetimes.access_token.max(lifetimes.id_token),
+            grants: lifetimes.refresh_absolute.max(lifetimes.code),
+            opaque: lifetimes.access_token,
+            forms: lifetimes.session_absolute,
+        }
+    }
+
+    const fn of(&self, usage: KeyUse) -> Duration {
+        match usage {
+            KeyUse::Signature(_) => self.signed,
+            KeyUse::GrantTokens => self.grants,
+            KeyUse::OpaqueTokens => self.opaque,
+            KeyUse::Forms => self.forms,
+            // Good for a few minutes, less than what is allowed for delays and clocks anyway.
+            KeyUse::DpopNonces => Duration::ZERO,
+        }
+    }
+}
+
 /// What the times follow from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -46,8 +140,8 @@ pub struct Settings {
     pub rotation: Option<Duration>,
     /// How long a key is published before it signs; at least [`ANNOUNCE_MIN`] counts.
     pub announce: Duration,
-    /// The longest life of the tokens that are issued now.
-    pub longest_token: Duration,
+    /// The lives of what is issued now; zero for a process that issues nothing.
+    pub lives: Lives,
 }
 
 impl Default for Settings {
@@ -55,12 +149,12 @@ impl Default for Settings {
         Self {
             rotation: Some(Duration::from_secs(90 * 86_400)),
             announce: Duration::from_secs(86_400),
-            longest_token: Duration::from_secs(300),
+            lives: Lives::default(),
         }
     }
 }
 
-/// Where a signing key stands in its life. Every state is published in the JWKS.
+/// Where a key stands in its life. A signing key is published in every state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
     /// Published ahead of use, so that verifiers know it before its first token.
@@ -86,10 +180,10 @@ impl KeyState {
 /// The life of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLife {
-    /// Its RFC 7638 thumbprint.
+    /// Its name: of a signing key the RFC 7638 thumbprint, of a secret `secret-` and a number.
     pub kid: String,
-    /// What it signs with.
-    pub algorithm: Algorithm,
+    /// What it is for.
+    pub usage: KeyUse,
     /// Since when it is published.
     pub announced_at: Timestamp,
     /// Since when it signs, or when it began to.
@@ -103,10 +197,10 @@ pub struct KeyLife {
 impl KeyLife {
     /// A key that is published from `now` on, and signs at once if it is to.
     #[must_use]
-    pub const fn new(kid: String, algorithm: Algorithm, now: Timestamp, signs: bool) -> Self {
+    pub const fn new(kid: String, usage: KeyUse, now: Timestamp, signs: bool) -> Self {
         let active_at = if signs { Some(now) } else { None };
         let longest_token = Duration::ZERO;
-        Self { kid, algorithm, announced_at: now, active_at, retired_at: None, longest_token }
+        Self { kid, usage, announced_at: now, active_at, retired_at: None, longest_token }
     }
 
     /// Where it stands.
@@ -152,8 +246,8 @@ pub fn revocation_life(longest_token: Duration) -> Duration {
 pub enum Step {
     /// A new key is needed.
     Make {
-        /// What it signs with.
-        algorithm: Algorithm,
+        /// What it is for.
+        usage: KeyUse,
         /// Whether it signs at once, because no other does.
         signs: bool,
         /// The longest life of the tokens that it will sign.
@@ -193,11 +287,11 @@ pub enum Step {
 pub enum Wish {
     /// What the schedule says, and nothing else.
     Schedule,
-    /// The next key of an algorithm signs now. Unless that is forced, only one that has been
+    /// The next key of a use signs now. Unless that is forced, only one that has been
     /// announced long enough does.
     Rotate {
-        /// The algorithm.
-        algorithm: Algorithm,
+        /// The use.
+        usage: KeyUse,
         /// Also a key that some verifiers do not know yet.
         force: bool,
     },
@@ -229,7 +323,7 @@ pub enum Refusal {
 /// [`Refusal`] when the wish can't be fulfilled; then nothing changes.
 pub fn decide(
     keys: &[KeyLife],
-    algorithms: &[Algorithm],
+    uses: &[KeyUse],
     settings: &Settings,
     wish: &Wish,
     now: Timestamp,
@@ -237,7 +331,7 @@ pub fn decide(
     let mut planned = Planned { keys: keys.to_vec(), steps: Vec::new(), now };
     match wish {
         Wish::Schedule => {}
-        Wish::Rotate { algorithm, force } => planned.rotate(*algorithm, *force, settings)?,
+        Wish::Rotate { usage, force } => planned.rotate(*usage, *force, settings)?,
         Wish::Revoke { kids } => {
             for kid in kids {
                 if !keys.iter().any(|key| key.kid == *kid) {
@@ -247,8 +341,8 @@ pub fn decide(
             }
         }
     }
-    for algorithm in algorithms {
-        planned.schedule(*algorithm, settings);
+    for usage in uses {
+        planned.schedule(*usage, settings);
     }
     Ok(planned.steps)
 }
@@ -258,7 +352,7 @@ pub fn decide(
 pub fn next_step_at(keys: &[KeyLife], settings: &Settings) -> Option<Timestamp> {
     let rotations = keys.iter().filter(|key| key.state() == KeyState::Active).filter_map(|key| {
         let old = key.active_at?.plus(settings.rotation?);
-        let ripe = successor(keys, key.algorithm)?.ripe_at(settings);
+        let ripe = successor(keys, key.usage)?.ripe_at(settings);
         Some(old.max(ripe))
     });
     rotations.chain(keys.iter().filter_map(KeyLife::gone_at)).min()
@@ -298,20 +392,15 @@ impl Planned {
         self.steps.push(step);
     }
 
-    fn rotate(
-        &mut self,
-        algorithm: Algorithm,
-        force: bool,
-        settings: &Settings,
-    ) -> Result<(), Refusal> {
-        let next = successor(&self.keys, algorithm).cloned();
+    fn rotate(&mut self, usage: KeyUse, force: bool, settings: &Settings) -> Result<(), Refusal> {
+        let next = successor(&self.keys, usage).cloned();
         let ripe_at = next.as_ref().map(|next| next.ripe_at(settings));
         let is_ripe = ripe_at.is_some_and(|ripe_at| ripe_at <= self.now);
         if !force && !is_ripe {
             return Err(Refusal::NotYet { ripe_at });
         }
-        self.outlast(algorithm, settings);
-        let active: Vec<_> = self.active(algorithm).into_iter().map(|key| key.kid).collect();
+        self.outlast(usage, settings);
+        let active: Vec<_> = self.active(usage).into_iter().map(|key| key.kid).collect();
         if let Some(next) = next {
             self.take(Step::Activate { kid: next.kid });
         }
@@ -322,19 +411,19 @@ impl Planned {
         Ok(())
     }
 
-    fn schedule(&mut self, algorithm: Algorithm, settings: &Settings) {
-        self.reset(algorithm);
-        self.outlast(algorithm, settings);
+    fn schedule(&mut self, usage: KeyUse, settings: &Settings) {
+        self.reset(usage);
+        self.outlast(usage, settings);
         // Only one signs. There are never two unless somebody has written into the store.
-        for older in self.active(algorithm).into_iter().rev().skip(1) {
+        for older in self.active(usage).into_iter().rev().skip(1) {
             self.take(Step::Retire { kid: older.kid });
         }
-        let next = successor(&self.keys, algorithm).cloned();
-        let active = self.active(algorithm).pop();
-        let longest_token = self.longest_token(algorithm).max(settings.longest_token);
+        let next = successor(&self.keys, usage).cloned();
+        let active = self.active(usage).pop();
+        let longest_token = self.longest_token(usage).max(settings.lives.of(usage));
         match (active, next) {
             (None, Some(next)) => self.take(Step::Activate { kid: next.kid }),
-            (None, None) => self.take(Step::Make { algorithm, signs: true, longest_token }),
+            (None, None) => self.take(Step::Make { usage, signs: true, longest_token }),
             (Some(active), Some(next)) => {
                 let until = active.active_at.zip(settings.rotation);
                 let is_old = until.is_some_and(|(since, period)| since.plus(period) <= self.now);
@@ -345,33 +434,33 @@ impl Planned {
             }
             (Some(_), None) => {}
         }
-        if successor(&self.keys, algorithm).is_none() {
-            self.take(Step::Make { algorithm, signs: false, longest_token });
+        if successor(&self.keys, usage).is_none() {
+            self.take(Step::Make { usage, signs: false, longest_token });
         }
         let gone = |key: &KeyLife| key.gone_at().is_some_and(|gone_at| gone_at <= self.now);
-        let gone: Vec<_> = self.of(algorithm).filter(|key| gone(key)).cloned().collect();
+        let gone: Vec<_> = self.of(usage).filter(|key| gone(key)).cloned().collect();
         for KeyLife { kid, .. } in gone {
             self.take(Step::Delete { kid });
         }
     }
 
-    fn reset(&mut self, algorithm: Algorithm) {
+    fn reset(&mut self, usage: KeyUse) {
         let limit = self.now.plus(CLOCK_STEP_MAX);
         let is_ahead = |key: &KeyLife| {
             let times = [Some(key.announced_at), key.active_at, key.retired_at];
             times.into_iter().flatten().any(|at| at > limit)
         };
-        let ahead: Vec<_> = self.of(algorithm).filter(|key| is_ahead(key)).cloned().collect();
+        let ahead: Vec<_> = self.of(usage).filter(|key| is_ahead(key)).cloned().collect();
         for KeyLife { kid, .. } in ahead {
             self.take(Step::Reset { kid });
         }
     }
 
-    fn outlast(&mut self, algorithm: Algorithm, settings: &Settings) {
-        let longest_token = settings.longest_token;
+    fn outlast(&mut self, usage: KeyUse, settings: &Settings) {
+        let longest_token = settings.lives.of(usage);
         let signs_or_will = |key: &&KeyLife| key.state() != KeyState::Retiring;
         let short: Vec<_> = self
-            .of(algorithm)
+            .of(usage)
             .filter(signs_or_will)
             .filter(|key| key.longest_token < longest_token)
             .cloned()
@@ -381,13 +470,13 @@ impl Planned {
         }
     }
 
-    fn of(&self, algorithm: Algorithm) -> impl Iterator<Item = &KeyLife> {
-        self.keys.iter().filter(move |key| key.algorithm == algorithm)
+    fn of(&self, usage: KeyUse) -> impl Iterator<Item = &KeyLife> {
+        self.keys.iter().filter(move |key| key.usage == usage)
     }
 
     /// The keys that sign, the newest last.
-    fn active(&self, algorithm: Algorithm) -> Vec<KeyLife> {
-        let active = self.of(algorithm).filter(|key| key.state() == KeyState::Active);
+    fn active(&self, usage: KeyUse) -> Vec<KeyLife> {
+        let active = self.of(usage).filter(|key| key.state() == KeyState::Active);
         let mut active: Vec<_> = active.cloned().collect();
         active.sort_by(|a, b| (a.active_at, &a.kid).cmp(&(b.active_at, &b.kid)));
         active
@@ -395,15 +484,15 @@ impl Planned {
 
     /// Another server on the same store may issue tokens with a longer life than this one, and its
     /// own step may come after the first signature of a key that had to be made in haste.
-    fn longest_token(&self, algorithm: Algorithm) -> Duration {
-        self.of(algorithm).map(|key| key.longest_token).max().unwrap_or_default()
+    fn longest_token(&self, usage: KeyUse) -> Duration {
+        self.of(usage).map(|key| key.longest_token).max().unwrap_or_default()
     }
 }
 
 /// The key that is to sign next: the one that was announced first.
-fn successor(keys: &[KeyLife], algorithm: Algorithm) -> Option<&KeyLife> {
+fn successor(keys: &[KeyLife], usage: KeyUse) -> Option<&KeyLife> {
     keys.iter()
-        .filter(|key| key.algorithm == algorithm && key.state() == KeyState::Announced)
+        .filter(|key| key.usage == usage && key.state() == KeyState::Announced)
         .min_by(|a, b| (a.announced_at, &a.kid).cmp(&(b.announced_at, &b.kid)))
 }
 

@@ -1,15 +1,17 @@
-//! The signing keys that are in use: which one signs, which ones are published.
+//! The keys that are in use: which one signs, which ones are published.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use countersign_jose::{Algorithm, Error, Jwk, JwkSet, KeySet, SigningKey, Timestamp};
+use zeroize::Zeroizing;
 
+use crate::key_schedule::{KeyLife, KeyState, KeyUse};
 use crate::random::Randomness;
 use crate::seal::{MasterKey, WrongMasterKey};
 
 /// The size of the secrets that codes, refresh tokens and CSRF tokens are made with.
-pub const SECRET_LEN: usize = 32;
+const SECRET_LEN: usize = 32;
 
 /// The algorithms that the server signs with.
 pub const ALGORITHMS: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
@@ -17,54 +19,18 @@ pub const ALGORITHMS: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519, Alg
 /// What tokens are signed with unless the client asks for another.
 pub const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
 
-/// Where a signing key stands in its life. Every state is published in the JWKS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
-    /// Published ahead of use, so that verifiers know it before its first token.
-    Announced,
-    /// Signs.
-    Active,
-    /// Signs no more, published until its last token has expired.
-    Retiring,
-}
-
-impl KeyState {
-    /// The word that the store keeps.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Announced => "announced",
-            Self::Active => "active",
-            Self::Retiring => "retiring",
-        }
-    }
-
-    /// Reads [`Self::as_str`] back.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let states = [Self::Announced, Self::Active, Self::Retiring];
-        states.into_iter().find(|state| state.as_str() == name)
-    }
-}
-
-/// A signing key as it is stored.
+/// A key as it is stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedKey {
-    /// Its RFC 7638 thumbprint.
-    pub kid: String,
-    /// What it signs with.
-    pub algorithm: Algorithm,
-    /// Where it stands.
-    pub state: KeyState,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// PKCS#8, sealed for the purpose `signing key <kid>`.
+    /// What it is and where it stands.
+    pub life: KeyLife,
+    /// PKCS#8 of a signing key, 32 random bytes of a secret, sealed for its own purpose.
     pub sealed: Vec<u8>,
 }
 
 impl std::fmt::Debug for SealedKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealedKey").field("kid", &self.kid).field("state", &self.state).finish()
+        f.debug_tuple("SealedKey").field(&self.life).finish()
     }
 }
 
@@ -80,30 +46,98 @@ pub enum KeyringError {
     Key(#[from] Error),
 }
 
-/// Makes a new key and seals it.
+/// Makes a new key and seals it. It is announced, as far as it is concerned; the schedule says
+/// whether it signs at once.
 ///
 /// # Errors
 /// When the cryptographic library can't make one.
 pub fn generate(
-    algorithm: Algorithm,
-    state: KeyState,
+    usage: KeyUse,
     master: &MasterKey,
     now: Timestamp,
     random: &dyn Randomness,
 ) -> Result<SealedKey, Error> {
-    let key = SigningKey::generate(algorithm)?;
-    let kid = key.key_id().to_owned();
-    let der = key.to_pkcs8().ok_or(Error::UnsupportedKey("a symmetric key signs no tokens"))?;
-    let sealed = master.seal(&purpose(&kid), &der, random);
-    Ok(SealedKey { kid, algorithm, state, created_at: now, sealed })
+    let (kid, plain) = match usage {
+        KeyUse::Signature(algorithm) => {
+            let key = SigningKey::generate(algorithm)?;
+            let der = key.to_pkcs8();
+            let der = der.ok_or(Error::UnsupportedKey("a symmetric key signs no tokens"))?;
+            (key.key_id().to_owned(), der)
+        }
+        _ => {
+            let mut number = [0; 4];
+            random.fill(&mut number);
+            let mut secret = Zeroizing::new(vec![0; SECRET_LEN]);
+            random.fill(&mut secret);
+            (format!("{SECRET_PREFIX}{}", u32::from_be_bytes(number)), secret)
+        }
+    };
+    let life = KeyLife::new(kid, usage, now, false);
+    let sealed = master.seal(&purpose(&life), &plain, random);
+    Ok(SealedKey { life, sealed })
 }
 
-/// Makes a new secret and seals it under its purpose.
-#[must_use]
-pub fn generate_secret(purpose: &str, master: &MasterKey, random: &dyn Randomness) -> Vec<u8> {
-    let mut secret = zeroize::Zeroizing::new([0; SECRET_LEN]);
-    random.fill(&mut *secret);
-    master.seal(purpose, &*secret, random)
+/// The names of secrets begin so; a number follows, which tokens carry.
+const SECRET_PREFIX: &str = "secret-";
+
+/// What a key is sealed for.
+fn purpose(life: &KeyLife) -> String {
+    match life.usage {
+        KeyUse::Signature(_) => format!("signing key {}", life.kid),
+        secret => secret.name().to_owned(),
+    }
+}
+
+/// An opened secret.
+pub struct Secret {
+    /// Its number, which tokens carry.
+    pub id: u32,
+    /// Since when it is used for making.
+    pub active_at: Option<Timestamp>,
+    /// Until when it was.
+    pub retired_at: Option<Timestamp>,
+    /// The secret itself.
+    pub bytes: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secret").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Opens the secrets of one use. The one that makes tokens stands first.
+///
+/// # Errors
+/// [`WrongMasterKey`].
+pub fn open_secrets(
+    usage: KeyUse,
+    stored: &[SealedKey],
+    master: &MasterKey,
+) -> Result<Vec<Secret>, WrongMasterKey> {
+    let mut secrets = Vec::new();
+    for key in ordered(stored).filter(|key| key.life.usage == usage) {
+        let KeyLife { active_at, retired_at, .. } = key.life;
+        let number = key.life.kid.strip_prefix(SECRET_PREFIX).and_then(|id| id.parse().ok());
+        let id = number.ok_or(WrongMasterKey)?;
+        let bytes = master.open(&purpose(&key.life), &key.sealed)?;
+        secrets.push(Secret { id, active_at, retired_at, bytes });
+    }
+    Ok(secrets)
+}
+
+/// First what signs, then what will, then what did; the newest first.
+fn ordered(stored: &[SealedKey]) -> impl Iterator<Item = &SealedKey> {
+    let mut keys: Vec<_> = stored.iter().collect();
+    keys.sort_by_key(|key| {
+        let place = match key.life.state() {
+            KeyState::Active => 0,
+            KeyState::Announced => 1,
+            KeyState::Retiring => 2,
+        };
+        (place, std::cmp::Reverse(key.life.announced_at))
+    });
+    keys.into_iter()
 }
 
 /// The opened keys, ready to sign and to be published.
@@ -120,27 +154,25 @@ impl std::fmt::Debug for Keyring {
 }
 
 impl Keyring {
-    /// Opens the stored keys. The newest active key of each algorithm signs.
+    /// Opens the signing keys among the stored ones.
     ///
     /// # Errors
     /// [`KeyringError`] when one of them can't be opened: a server that can't read its keys
     /// must not start and make new ones.
     pub fn open(stored: &[SealedKey], master: &MasterKey) -> Result<Self, KeyringError> {
-        let mut by_age: Vec<_> = stored.iter().collect();
-        by_age.sort_by_key(|key| key.created_at);
         let mut active = HashMap::new();
         let mut published: Vec<Jwk> = Vec::new();
         let mut verification = Vec::new();
-        for key in by_age {
-            let der = master.open(&purpose(&key.kid), &key.sealed)?;
-            let opened = Arc::new(SigningKey::from_pkcs8(key.algorithm, &der)?);
+        for key in ordered(stored) {
+            let Some(algorithm) = key.life.usage.algorithm() else { continue };
+            let der = master.open(&purpose(&key.life), &key.sealed)?;
+            let opened = Arc::new(SigningKey::from_pkcs8(algorithm, &der)?);
             published.extend(opened.public_jwk());
             verification.push(opened.verifying_key());
-            if key.state == KeyState::Active {
-                active.insert(key.algorithm, opened);
+            if key.life.state() == KeyState::Active {
+                active.entry(algorithm).or_insert(opened);
             }
         }
-        published.reverse();
         Ok(Self {
             active,
             published: JwkSet { keys: published },
@@ -154,7 +186,7 @@ impl Keyring {
         self.active.get(&algorithm)
     }
 
-    /// The public keys, newest first.
+    /// The public keys, those that sign first.
     #[must_use]
     pub const fn published(&self) -> &JwkSet {
         &self.published
@@ -165,8 +197,4 @@ impl Keyring {
     pub const fn verification(&self) -> &Arc<KeySet> {
         &self.verification
     }
-}
-
-fn purpose(kid: &str) -> String {
-    format!("signing key {kid}")
 }

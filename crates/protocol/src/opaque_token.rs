@@ -11,9 +11,9 @@
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use countersign_jose::{AccessToken, Error, base64url};
-use zeroize::Zeroizing;
 
 use crate::grant_token::NotOurs;
+use crate::keyring::Secret;
 use crate::random::Randomness;
 
 /// What every opaque access token begins with, so that secret scanners find leaked ones.
@@ -28,11 +28,11 @@ const TAG_LEN: usize = 16;
 /// Claims are filled up with spaces to a multiple of this.
 const STEP: usize = 128;
 
-/// The keys: the newest makes tokens, all of them open.
+/// The keys: one makes tokens, all of them open.
 #[derive(Debug)]
 pub struct OpaqueTokenKeys {
-    newest: Key,
-    older: Vec<Key>,
+    maker: Key,
+    others: Vec<Key>,
 }
 
 struct Key {
@@ -47,15 +47,15 @@ impl std::fmt::Debug for Key {
 }
 
 impl OpaqueTokenKeys {
-    /// Keys from `(id, 32 secret bytes)`, newest first. `None` when there is none, or when one has
-    /// another length.
+    /// Keys from secrets of 32 bytes; the first makes tokens. `None` when there is none, or when
+    /// one has another length.
     #[must_use]
-    pub fn new(secrets: &[(u32, Zeroizing<Vec<u8>>)]) -> Option<Self> {
-        let mut keys = secrets.iter().map(|(id, secret)| {
-            let key = UnboundKey::new(&AES_256_GCM_SIV, secret).ok()?;
-            Some(Key { id: *id, key: LessSafeKey::new(key) })
+    pub fn new(secrets: &[Secret]) -> Option<Self> {
+        let mut keys = secrets.iter().map(|secret| {
+            let key = UnboundKey::new(&AES_256_GCM_SIV, &secret.bytes).ok()?;
+            Some(Key { id: secret.id, key: LessSafeKey::new(key) })
         });
-        Some(Self { newest: keys.next()??, older: keys.collect::<Option<_>>()? })
+        Some(Self { maker: keys.next()??, others: keys.collect::<Option<_>>()? })
     }
 
     /// The token that says this.
@@ -68,8 +68,8 @@ impl OpaqueTokenKeys {
         sealed.resize(sealed.len().next_multiple_of(STEP), b' ');
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce);
-        let header = header(self.newest.id);
-        self.newest
+        let header = header(self.maker.id);
+        self.maker
             .key
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
@@ -95,8 +95,8 @@ impl OpaqueTokenKeys {
         let bytes = base64url::decode(text.as_bytes()).map_err(|_| NotOurs)?;
         let (header, rest) = bytes.split_at_checked(HEADER_LEN).ok_or(NotOurs)?;
         let (nonce, sealed) = rest.split_at_checked(NONCE_LEN).ok_or(NotOurs)?;
-        let key = std::iter::once(&self.newest)
-            .chain(&self.older)
+        let key = std::iter::once(&self.maker)
+            .chain(&self.others)
             .find(|candidate| header == self::header(candidate.id))
             .ok_or(NotOurs)?;
         if sealed.len() < TAG_LEN {
@@ -141,8 +141,13 @@ mod tests {
     }
 
     fn keys(secrets: &[(u32, u8)]) -> OpaqueTokenKeys {
-        let secrets: Vec<_> =
-            secrets.iter().map(|(id, byte)| (*id, Zeroizing::new(vec![*byte; 32]))).collect();
+        let secret = |(id, byte): &(u32, u8)| Secret {
+            id: *id,
+            active_at: None,
+            retired_at: None,
+            bytes: vec![*byte; 32].into(),
+        };
+        let secrets: Vec<_> = secrets.iter().map(secret).collect();
         OpaqueTokenKeys::new(&secrets).unwrap()
     }
 

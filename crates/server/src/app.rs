@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, header};
 use countersign_jose::{AccessToken, Algorithm, IdTokenHint, Policy, SigningKey};
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::GrantId;
-use countersign_protocol::grant_token::{self, GrantTokenKeys};
-use countersign_protocol::keyring::{self, Keyring};
+use countersign_protocol::grant_token;
+use countersign_protocol::key_schedule;
+use countersign_protocol::keyring;
 use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
-use countersign_protocol::opaque_token::{self, OpaqueTokenKeys};
+use countersign_protocol::opaque_token;
 use countersign_protocol::token::Issuing;
 use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::metadata::Metadata;
@@ -23,6 +23,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 
 use crate::followers::Followers;
+use crate::keys::{Keys, ServingKeys};
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::oauth::status_lists::StatusLists;
@@ -52,10 +53,9 @@ pub(crate) struct App {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) grant_tokens: GrantTokenKeys,
-    pub(crate) opaque_tokens: OpaqueTokenKeys,
     pub(crate) site: Site,
-    pub(crate) keys: ArcSwap<ServingKeys>,
+    pub(crate) keys: Keys,
+    pub(crate) key_settings: key_schedule::Settings,
     pub(crate) denied: DenySet,
     pub(crate) followers: Arc<Followers>,
     /// Answers that wait for every verifier.
@@ -101,9 +101,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        let constraint = &app.sender_constraint;
-        let algorithms = constraint.rules.dpop.algorithm_names().collect();
-        let certificates = constraint.certificate_header.is_some();
+        let algorithms = app.keys.load().sender_rules.dpop.algorithm_names().collect();
+        let certificates = app.sender_constraint.certificate_header.is_some();
         let metadata = Metadata::new(&app.issuer);
         let metadata =
             Document::metadata(&metadata.with_sender_constraint(algorithms, certificates));
@@ -117,29 +116,13 @@ pub(crate) struct Parts {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) grant_tokens: GrantTokenKeys,
-    pub(crate) opaque_tokens: OpaqueTokenKeys,
-    pub(crate) site: Site,
     pub(crate) keys: ServingKeys,
     pub(crate) sender_constraint: SenderConstraint,
+    pub(crate) key_settings: key_schedule::Settings,
     pub(crate) metrics: Metrics,
     pub(crate) sign_in_hint: Option<String>,
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) store: Arc<dyn Store>,
-}
-
-/// The opened keys, and the JWKS document as it is served.
-#[derive(Debug)]
-pub(crate) struct ServingKeys {
-    pub(crate) keyring: Keyring,
-    pub(crate) jwks: Document,
-}
-
-impl ServingKeys {
-    pub(crate) fn new(keyring: Keyring) -> Self {
-        let jwks = serde_json::to_vec(keyring.published()).expect("a key set is plain data");
-        Self { keyring, jwks: Document::new(jwks.into()) }
-    }
 }
 
 impl App {
@@ -151,14 +134,13 @@ impl App {
             revocable_access_tokens: Policy::own_access_token(&parts.issuer, keyring::ALGORITHMS)?
                 .leeway(LEEWAY_MAX),
             id_token_hints: Policy::own_id_token_hint(&parts.issuer, keyring::ALGORITHMS)?,
+            site: Site::new(&parts.issuer, Arc::clone(&parts.keys.forms)),
             issuer: parts.issuer,
             lifetimes: parts.lifetimes,
             fast_forward_until: parts.fast_forward_until,
             trusted_proxies: parts.trusted_proxies,
-            grant_tokens: parts.grant_tokens,
-            opaque_tokens: parts.opaque_tokens,
-            site: parts.site,
-            keys: ArcSwap::from_pointee(parts.keys),
+            keys: Keys::new(parts.keys),
+            key_settings: parts.key_settings,
             denied: DenySet::new(),
             followers: Arc::default(),
             barriers: Semaphore::new(BARRIERS_MAX),
@@ -221,7 +203,7 @@ impl App {
         kind: grant_token::Kind,
         token: &str,
     ) -> Result<(GrantId, u64), OAuthError> {
-        self.grant_tokens.open(kind, token).map_err(|error| {
+        self.keys.load().grant_tokens.open(kind, token).map_err(|error| {
             self.metrics.junk_tokens.inc();
             OAuthError::new(ErrorCode::InvalidGrant, error.to_string())
         })
@@ -232,6 +214,10 @@ impl App {
         &self,
         algorithm: Algorithm,
     ) -> Result<Arc<SigningKey>, OAuthError> {
+        if !self.keys.are_confirmed() {
+            let why = "this server does not know any more which key signs; try again";
+            return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, why));
+        }
         let find = || self.keys.load().keyring.signing_key(algorithm).cloned();
         let deadline = tokio::time::Instant::now() + KEY_PATIENCE;
         loop {
@@ -259,7 +245,7 @@ impl App {
 
     fn judge(&self, policy: &Policy<AccessToken>, token: &str, now: Timestamp) -> Option<OwnToken> {
         let token = if opaque_token::is_opaque(token) {
-            let claims = self.opaque_tokens.open(token).inspect_err(|_| {
+            let claims = self.keys.load().opaque_tokens.open(token).inspect_err(|_| {
                 self.metrics.junk_tokens.inc();
             });
             OwnToken::Opaque(Box::new(policy.judge_claims(&claims.ok()?, now).ok()?))

@@ -3,28 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use countersign_jose::Algorithm;
 use countersign_protocol::account::{Account, canonical_username};
 use countersign_protocol::client::Client;
-use countersign_protocol::grant_token::GrantTokenKeys;
-use countersign_protocol::keyring::{self, KeyState, Keyring, KeyringError};
-use countersign_protocol::opaque_token::OpaqueTokenKeys;
+use countersign_protocol::keyring::KeyringError;
 use countersign_protocol::random;
 use countersign_protocol::seal::{MasterKey, WrongMasterKey};
 use countersign_store::sqlite::SqliteStore;
 use countersign_store::{Moment, Store, StoreError};
-use countersign_verify::{DpopNonces, DpopRules, SenderRules};
 use tokio::sync::watch;
 
-use crate::app::{App, Parts, ServingKeys};
+use crate::app::{App, Parts};
 use crate::config::{Config, DeclaredUser};
 use crate::master_key::{self, MasterKeyError};
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::passwords;
 use crate::process::{self, SystemRandom};
-use crate::web::site::Site;
-use crate::{jobs, listen};
+use crate::{jobs, keys, listen};
 
 /// Why the server can't start. Each is one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -76,12 +71,6 @@ impl From<KeyringError> for StartError {
     }
 }
 
-/// The purposes of the secrets in the store.
-const GRANT_TOKENS: &str = "grant tokens";
-const OPAQUE_TOKENS: &str = "opaque access tokens";
-const CSRF: &str = "csrf";
-const DPOP_NONCES: &str = "dpop nonces";
-
 /// An opened store and the key that opens its secrets.
 #[derive(Debug)]
 pub struct Opened {
@@ -118,11 +107,8 @@ pub(crate) async fn assemble(
     stopping: watch::Receiver<bool>,
 ) -> Result<Arc<App>, StartError> {
     let Opened { store, master } = opened;
-    let grant_tokens = secrets(&**store, master, GRANT_TOKENS).await?;
-    let opaque_tokens = secrets(&**store, master, OPAQUE_TOKENS).await?;
-    let csrf = secrets(&**store, master, CSRF).await?;
-    let nonces = secrets(&**store, master, DPOP_NONCES).await?;
-    let keyring = signing_keys(&**store, master).await?;
+    let key_settings = config.key_settings();
+    let keys = keys::first(key_settings, &**store, master).await??;
     let lifetimes = config.lifetimes();
     let moment = Moment::new(process::now(), &lifetimes);
     store.note_access_token(lifetimes.access_token, moment.now).await?;
@@ -133,17 +119,14 @@ pub(crate) async fn assemble(
     let counted = Arc::clone(store);
     let help = "Transactions that the store has committed, each with one write to the disk";
     metrics.count_with("store_commits", help, move || counted.commits());
-    let site = csrf.first().map(|(_, secret)| Site::new(&config.issuer, secret));
     let app = App::new(Parts {
         issuer: config.issuer.clone(),
         lifetimes,
         fast_forward_until: config.fast_forward_until(),
         trusted_proxies: config.server.trusted_proxies.clone(),
-        grant_tokens: GrantTokenKeys::new(&grant_tokens).ok_or(StartError::WrongMasterKey)?,
-        opaque_tokens: OpaqueTokenKeys::new(&opaque_tokens).ok_or(StartError::WrongMasterKey)?,
-        site: site.ok_or(StartError::WrongMasterKey)?,
-        keys: ServingKeys::new(keyring),
-        sender_constraint: sender_constraint(config, &nonces).ok_or(StartError::WrongMasterKey)?,
+        sender_constraint: sender_constraint(config),
+        keys,
+        key_settings,
         metrics,
         sign_in_hint,
         stopping,
@@ -155,51 +138,14 @@ pub(crate) async fn assemble(
     Ok(app)
 }
 
-/// What is asked of senders. Nonces are computed, so every server on this store knows them.
-fn sender_constraint(config: &Config, nonces: &Secrets) -> Option<SenderConstraint> {
-    let ((_, newest), older) = nonces.split_first()?;
-    let nonces = DpopNonces::new(newest, older.iter().map(|(_, secret)| &secret[..]));
-    let dpop = DpopRules::new().with_nonces(nonces);
+/// What is asked of senders.
+fn sender_constraint(config: &Config) -> SenderConstraint {
     let header = config.server.client_certificate_header.as_deref();
-    Some(SenderConstraint {
-        rules: SenderRules { dpop, ..SenderRules::default() },
+    SenderConstraint {
         nonces: config.dpop.nonces,
         // What is not the name of a header was refused with the configuration.
         certificate_header: header.and_then(|name| name.parse().ok()),
-    })
-}
-
-type Secrets = Vec<(u32, zeroize::Zeroizing<Vec<u8>>)>;
-
-/// The secrets of a purpose, made at the first start.
-async fn secrets(
-    store: &dyn Store,
-    master: &MasterKey,
-    purpose: &str,
-) -> Result<Secrets, StartError> {
-    let mut stored = store.secrets(purpose).await?;
-    if stored.is_empty() {
-        let sealed = keyring::generate_secret(purpose, master, &SystemRandom);
-        store.add_first_secret(purpose, sealed, process::now()).await?;
-        stored = store.secrets(purpose).await?;
     }
-    let open = |secret: countersign_store::SealedSecret| {
-        Ok((secret.id, master.open(purpose, &secret.sealed)?))
-    };
-    stored.into_iter().map(open).collect::<Result<_, WrongMasterKey>>().map_err(Into::into)
-}
-
-/// The signing keys; at the first start the two that are made in no time.
-async fn signing_keys(store: &dyn Store, master: &MasterKey) -> Result<Keyring, StartError> {
-    let stored = store.signing_keys().await?;
-    for algorithm in [Algorithm::ES256, Algorithm::Ed25519] {
-        if stored.iter().all(|key| key.algorithm != algorithm) {
-            let now = process::now();
-            let key = keyring::generate(algorithm, KeyState::Active, master, now, &SystemRandom);
-            store.add_signing_key(key.map_err(StartError::Key)?).await?;
-        }
-    }
-    Ok(Keyring::open(&store.signing_keys().await?, master)?)
 }
 
 /// Adds a declared client or brings it up to date. One that was disabled by command stays so until

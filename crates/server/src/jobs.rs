@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_jose::Algorithm;
 use countersign_protocol::Timestamp;
-use countersign_protocol::keyring::{self, KeyState, Keyring};
 use countersign_protocol::revocation::RevokedKind;
 use countersign_protocol::seal::MasterKey;
 use countersign_store::StoreError;
 use countersign_verify::Revoked;
 
-use crate::app::{App, ServingKeys};
-use crate::process::{self, SystemRandom};
+use crate::app::App;
+use crate::keys;
 
 /// How often dead rows are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
@@ -29,6 +27,11 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
     loop {
         let newest = *position.borrow_and_update();
         let step = async {
+            // The keys first: none that was revoked signs any more when its revocation is told.
+            if catalogue != newest.catalogue {
+                keys::reload(&app, &master).await?;
+                catalogue = newest.catalogue;
+            }
             while applied != Some(newest.revocation) {
                 let before = applied;
                 applied = Some(apply_revocations(&app, applied).await?);
@@ -37,10 +40,6 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
                 if applied == before || applied > Some(newest.revocation) {
                     break;
                 }
-            }
-            if catalogue != newest.catalogue {
-                reload_keys(&app, &master).await?;
-                catalogue = newest.catalogue;
             }
             Ok::<_, StoreError>(())
         };
@@ -86,44 +85,6 @@ pub(crate) async fn apply_revocations(app: &App, applied: Option<u64>) -> Result
     Ok(events.last().map_or(seq, |event| event.seq.max(seq)))
 }
 
-async fn reload_keys(app: &App, master: &MasterKey) -> Result<(), StoreError> {
-    let stored = app.store().signing_keys().await?;
-    match Keyring::open(&stored, master) {
-        Ok(keyring) => {
-            app.keys.store(Arc::new(ServingKeys::new(keyring)));
-            app.prune_verified_tokens(process::now());
-        }
-        Err(error) => tracing::error!(%error, "the changed signing keys can't be read"),
-    }
-    Ok(())
-}
-
-/// Makes the RSA key for clients that ask for RS256, once, beside the first answers: it takes as
-/// long as some ten thousand signatures.
-pub(crate) async fn make_rsa_key(app: Arc<App>, master: Arc<MasterKey>) {
-    if app.keys.load().keyring.signing_key(Algorithm::RS256).is_some() {
-        return;
-    }
-    let made = tokio::task::spawn_blocking(move || {
-        keyring::generate(
-            Algorithm::RS256,
-            KeyState::Active,
-            &master,
-            process::now(),
-            &SystemRandom,
-        )
-    });
-    match made.await {
-        Ok(Ok(key)) => {
-            if let Err(error) = app.store().add_signing_key(key).await {
-                tracing::error!(code = error.code(), %error, "the RSA key could not be stored");
-            }
-        }
-        Ok(Err(error)) => tracing::error!(%error, "no RSA key could be made"),
-        Err(error) => tracing::error!(%error, "no RSA key could be made"),
-    }
-}
-
 /// Forgets what can't matter any more, now and then.
 pub(crate) async fn sweep(app: Arc<App>) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
@@ -148,6 +109,7 @@ mod tests {
 
     use super::*;
     use crate::fixture::Fixture;
+    use crate::process;
 
     #[tokio::test]
     async fn more_revocations_at_once_than_one_reading_takes_are_all_followed() {

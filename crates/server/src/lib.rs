@@ -5,6 +5,7 @@
 //! | [`config`] | the configuration: where each value comes from, what is wrong with it |
 //! | `bootstrap`, `master_key`, `process` | from a configuration to a running server |
 //! | `app`, `router`, `listen`, `jobs` | state, paths, connections, background work |
+//! | `keys` | the keys in use, and their replacement |
 //! | `own_token`, `token_formats` | access tokens that come back, and their form |
 //! | `oauth` | the protocol endpoints, one a file |
 //! | `pages`, `sign_in`, `passwords` | what people see, and how they prove who they are |
@@ -21,6 +22,7 @@ pub mod config;
 mod fixture;
 mod followers;
 mod jobs;
+mod keys;
 mod listen;
 mod master_key;
 mod metrics;
@@ -104,7 +106,7 @@ impl Server {
         tokio::spawn(bootstrap::declare_users(Arc::clone(app), self.users));
         let jobs = [
             tokio::spawn(jobs::follow_store(Arc::clone(app), Arc::clone(&self.master))),
-            tokio::spawn(jobs::make_rsa_key(Arc::clone(app), Arc::clone(&self.master))),
+            tokio::spawn(keys::keep(Arc::clone(app), Arc::clone(&self.master))),
             tokio::spawn(jobs::sweep(Arc::clone(app))),
             tokio::spawn(followers::keep(Arc::clone(app))),
         ];

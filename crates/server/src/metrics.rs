@@ -1,9 +1,11 @@
 //! What the server counts, in the Prometheus text format.
 
+use countersign_protocol::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// The counters of the server.
@@ -20,12 +22,22 @@ pub(crate) struct Metrics {
     pub(crate) sign_ins: Family<ResultLabel, Counter>,
     /// Grants and tokens that ended before their time.
     pub(crate) revocations: Counter,
+    /// Since when the keys that sign do, in seconds since the epoch.
+    key_active: Family<AlgorithmLabel, Gauge>,
+    /// When the schedule of the keys has its next step, in seconds since the epoch.
+    key_step: Gauge,
 }
 
 /// The grant type of a token request.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct GrantLabel {
     pub(crate) grant: &'static str,
+}
+
+/// An algorithm that this server signs with.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct AlgorithmLabel {
+    pub(crate) alg: &'static str,
 }
 
 /// How something went.
@@ -51,7 +63,22 @@ impl Metrics {
         );
         registry.register("sign_ins", "Password sign-ins by result", sign_ins.clone());
         registry.register("revocations", "Grants and tokens ended early", revocations.clone());
-        Self { registry, tokens_issued, refreshes, junk_tokens, sign_ins, revocations }
+        let key_active = Family::default();
+        let key_step = Gauge::default();
+        let help = "Since when the key of an algorithm signs, in seconds since the epoch";
+        registry.register("signing_key_active_time_seconds", help, key_active.clone());
+        let help = "When the keys have their next step, in seconds since the epoch; 0: by hand";
+        registry.register("key_step_time_seconds", help, key_step.clone());
+        Self {
+            registry,
+            tokens_issued,
+            refreshes,
+            junk_tokens,
+            sign_ins,
+            revocations,
+            key_active,
+            key_step,
+        }
     }
 
     /// Adds a counter that something else keeps.
@@ -76,12 +103,24 @@ impl Metrics {
         self.sign_ins.get_or_create(&ResultLabel { result }).inc();
     }
 
+    pub(crate) fn key_active_since(&self, alg: &'static str, since: Timestamp) {
+        self.key_active.get_or_create(&AlgorithmLabel { alg }).set(seconds(since));
+    }
+
+    pub(crate) fn next_key_step(&self, at: Option<Timestamp>) {
+        self.key_step.set(at.map_or(0, seconds));
+    }
+
     /// The text that `/metrics` answers with.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("writing to a string can't fail");
         text
     }
+}
+
+fn seconds(at: Timestamp) -> i64 {
+    i64::try_from(at.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// A counter that is kept elsewhere and read when asked.

@@ -25,7 +25,11 @@ pub(crate) async fn ready(State(shared): State<Shared>) -> Response {
     }
     let has_key = app.keys.load().keyring.signing_key(DEFAULT_ALGORITHM).is_some();
     match app.store().revocations_after(0, 1).await {
-        Ok(_) if has_key => "ok\n".into_response(),
+        Ok(_) if has_key && app.keys.are_confirmed() => "ok\n".into_response(),
+        Ok(_) if has_key => {
+            let why = "the keys have not been read from the database for too long\n";
+            (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
         Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "there is no signing key\n").into_response(),
         Err(error) => {
             tracing::error!(code = error.code(), %error, "not ready");

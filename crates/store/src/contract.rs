@@ -96,8 +96,11 @@ const RULES: &[Rule] = rules! {
         lists_are_newest_first_and_of_one_person
     }
     keyring {
-        of_two_keys_of_an_algorithm_one_is_added
-        of_two_first_secrets_of_a_purpose_one_is_added
+        of_many_first_keys_one_of_each_use_signs
+        a_key_goes_through_its_states
+        longer_tokens_are_remembered
+        a_revoked_key_is_replaced_and_published_in_one_step
+        a_key_rotates_when_somebody_asks
     }
     used_token {
         each_token_of_each_issuer_is_first_once

@@ -20,8 +20,8 @@ pub mod uncommitted;
 
 pub use error::StoreError;
 pub use store::{
-    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, NewGrant,
-    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, StatusList, Store, Use,
-    UsedOnce,
+    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, KeyChange,
+    KeysChanged, Moment, NewGrant, Position, RotationOutcome, RotationRequest, Snapshot,
+    StatusList, Store, Use, UsedOnce,
 };
 pub use uncommitted::Uncommitted;

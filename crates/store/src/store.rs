@@ -12,6 +12,7 @@ use countersign_protocol::client::Client;
 use countersign_protocol::error::OAuthError;
 use countersign_protocol::follower::Follower;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
+use countersign_protocol::key_schedule::{self, KeyUse, Step, Wish};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::refresh_family;
@@ -33,7 +34,7 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 pub struct Position {
     /// The newest revocation's place in the total order; 0 before the first.
     pub revocation: u64,
-    /// Counts changes of clients and signing keys.
+    /// Counts changes of clients and keys.
     pub catalogue: u64,
 }
 
@@ -192,13 +193,37 @@ pub struct EndedClient {
     pub issued_until: u64,
 }
 
-/// A secret as it is stored.
+/// A change of the keys.
+#[derive(Clone, Debug)]
+pub struct KeyChange {
+    /// What is wished, beside what is due.
+    pub wish: Wish,
+    /// The uses that there are keys for.
+    pub uses: &'static [KeyUse],
+    /// The numbers of the schedule.
+    pub settings: key_schedule::Settings,
+    /// New keys, in case that some are needed. Those that are not are forgotten.
+    pub candidates: Vec<SealedKey>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// How a change of the keys went.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SealedSecret {
-    /// Its number, which tokens carry.
-    pub id: u32,
-    /// Sealed for its purpose.
-    pub sealed: Vec<u8>,
+pub enum KeysChanged {
+    /// What could be done is done.
+    Done {
+        /// What was due.
+        steps: Vec<Step>,
+        /// New keys that are still needed.
+        wanted: Vec<KeyUse>,
+        /// When the next step is due, if that can be told.
+        next_at: Option<Timestamp>,
+    },
+    /// Nothing changed: there would be no key that signs, and none was brought.
+    NothingToSignWith(KeyUse),
+    /// Nothing changed.
+    Refused(key_schedule::Refusal),
 }
 
 /// The use of a token that may be used once.
@@ -260,9 +285,9 @@ pub struct StatusList {
 pub struct AuditEntry {
     /// When, in milliseconds since the epoch.
     pub at_ms: u64,
-    /// What: `refresh_reuse`, `code_replay`, `refresh_ahead_of_record`.
+    /// What: `refresh_reuse`, `code_replay`, `refresh_ahead_of_record`, `key_revoked`.
     pub event: String,
-    /// Whom it concerns.
+    /// Whom it concerns; or which key.
     pub subject: String,
     /// Through which client.
     pub client_id: String,
@@ -400,20 +425,11 @@ pub trait Store: Send + Sync + 'static {
     /// that use the store, one is the first.
     fn use_once(&self, used: Use, now: Timestamp) -> Answer<'_, UsedOnce>;
 
-    /// All signing keys.
-    fn signing_keys(&self) -> Answer<'_, Vec<SealedKey>>;
-    /// Adds a signing key unless there is one of its algorithm, so that two servers that start
-    /// at once agree. Answers whether it was added.
-    fn add_signing_key(&self, key: SealedKey) -> Answer<'_, bool>;
-    /// The secrets of a purpose, newest first.
-    fn secrets<'a>(&'a self, purpose: &'a str) -> Answer<'a, Vec<SealedSecret>>;
-    /// Adds the first secret of a purpose. Answers whether it was added.
-    fn add_first_secret<'a>(
-        &'a self,
-        purpose: &'a str,
-        sealed: Vec<u8>,
-        now: Timestamp,
-    ) -> Answer<'a, bool>;
+    /// All keys: those that sign, and the secrets.
+    fn keys(&self) -> Answer<'_, Vec<SealedKey>>;
+    /// Does what is wished, and everything that the schedule says is due. The decision is made
+    /// inside the transaction, so that all processes on one store agree which key signs.
+    fn change_keys(&self, change: KeyChange) -> Answer<'_, KeysChanged>;
 
     /// The newest audit entries, at most `limit`.
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;

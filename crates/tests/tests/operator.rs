@@ -3,9 +3,11 @@
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use countersign_tests::binary;
 use countersign_tests::browser::Browser;
+use countersign_tests::http::Request;
 use countersign_tests::relying_party::{
     DEMO_SERVICE, DEMO_SPA, DEMO_WEB, Tokens, call_api, resource, until_refused,
 };
@@ -130,4 +132,98 @@ fn token_verify_tells_by_its_exit_code() {
     let decoded = run(&["token", "decode", &access], "");
     let shown = String::from_utf8_lossy(&decoded.stdout).into_owned();
     assert!(decoded.status.success() && shown.starts_with("NOT VERIFIED"), "{shown}");
+}
+
+/// The names of the keys of a use in a state.
+fn keys(server: &Server<'_>, usage: &str, state: &str) -> Vec<String> {
+    let keys = operate(server, &["key", "list"], "");
+    let keys = keys.as_array().expect("a list").iter();
+    let wanted = keys.filter(|key| key["use"] == usage && key["state"] == state);
+    wanted.map(|key| key["kid"].as_str().expect("a name").to_owned()).collect()
+}
+
+fn published(server: &Server<'_>) -> String {
+    server.send(&Request::get("/.well-known/jwks.json")).text()
+}
+
+#[test]
+fn a_revoked_key_is_refused_and_its_successor_is_known() {
+    let site = Site::new();
+    let server = site.start();
+    let first = DEMO_WEB.log_in(&server, &mut Browser::new(server.address()), "alice");
+    assert_eq!(call_api(&server, &first.access).status, 200);
+    until(|| keys(&server, "ES256", "announced").len() == 1, "there is a successor");
+    let active = keys(&server, "ES256", "active");
+    let announced = keys(&server, "ES256", "announced");
+    operate(&server, &["key", "revoke", &active[0], "--yes"], "");
+    println!("refused after {:?} more", until_refused(&server, &first.access));
+    assert!(!published(&server).contains(&active[0]));
+    assert_eq!(keys(&server, "ES256", "active"), announced, "known to all verifiers already");
+    // The grant lives, and every further token is good at once.
+    let mut tokens = first;
+    for _ in 0..20 {
+        tokens = Tokens::of(&server.send(&DEMO_WEB.refresh(&tokens.refresh)));
+        assert_eq!(call_api(&server, &tokens.access).status, 200);
+    }
+    // Both at once, as after a theft of the whole store: nobody knows the next key beforehand.
+    until(|| keys(&server, "ES256", "announced").len() == 1, "there is a successor");
+    let both = [announced, keys(&server, "ES256", "announced")].concat();
+    operate(&server, &["key", "revoke", &both[0], &both[1], "--yes"], "");
+    until_refused(&server, &tokens.access);
+    let active = keys(&server, "ES256", "active");
+    assert!(!both.contains(&active[0]));
+    for _ in 0..20 {
+        tokens = Tokens::of(&server.send(&DEMO_WEB.refresh(&tokens.refresh)));
+        let answer = call_api(&server, &tokens.access);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let unknown = [&["key", "revoke", "nobody", "--yes", "--data-dir"][..], &[&data(&site)]];
+    let refused = run(&unknown.concat(), "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no key nobody"));
+}
+
+#[test]
+fn keys_rotate_by_command_and_what_they_made_lives_on() {
+    let site = Site::new();
+    let server = site.start();
+    let first = DEMO_SPA.log_in(&server, &mut Browser::new(server.address()), "alice");
+    until(|| keys(&server, "RS256", "announced").len() == 1, "all keys are made");
+    let early = run(&["key", "rotate", "--data-dir", &data(&site)], "");
+    assert!(String::from_utf8_lossy(&early.stderr).contains("--now"), "not known to all yet");
+    let before = ["ES256", "Ed25519", "RS256"].map(|usage| keys(&server, usage, "active"));
+    operate(&server, &["key", "rotate", "--now"], "");
+    for (usage, before) in ["ES256", "Ed25519", "RS256"].iter().zip(before) {
+        assert_eq!(keys(&server, usage, "retiring"), before);
+        assert!(published(&server).contains(&before[0]), "{usage}");
+    }
+    assert_eq!(call_api(&server, &first.access).status, 200, "it lives on");
+    let grant_tokens = keys(&server, "grant tokens", "active");
+    operate(&server, &["key", "rotate", "--secrets", "--now"], "");
+    assert_ne!(keys(&server, "grant tokens", "active"), grant_tokens);
+    let second = Tokens::of(&server.send(&DEMO_SPA.refresh(&first.refresh)));
+    assert_eq!(call_api(&server, &second.access).status, 200);
+    let again = Tokens::of(&server.send(&DEMO_SPA.refresh(&first.refresh)));
+    assert_eq!(again.refresh, second.refresh, "a retry gets the very same token");
+    let third = Tokens::of(&server.send(&DEMO_SPA.refresh(&second.refresh)));
+    server.stop();
+    let server = site.start();
+    let fourth = Tokens::of(&server.send(&DEMO_SPA.refresh(&third.refresh)));
+    // Revoked, it opens nothing any more.
+    let active = keys(&server, "grant tokens", "active");
+    operate(&server, &["key", "revoke", &active[0], "--yes"], "");
+    let refused = server.send(&DEMO_SPA.refresh(&fourth.refresh));
+    assert_eq!(refused.error().as_deref(), Some("invalid_grant"));
+}
+
+fn data(site: &Site) -> String {
+    site.data().to_str().expect("a path of ours").to_owned()
+}
+
+fn until(mut holds: impl FnMut() -> bool, what: &str) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(20), "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

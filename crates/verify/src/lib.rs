@@ -101,6 +101,7 @@ pub use proxy::{Peer, forwarded_certificate};
 pub use replay::{Noted, ReplayError, ReplayGuard, ReplayMemory};
 pub use sender::{SenderError, SenderRules};
 pub use staleness::WhenStale;
+pub use timing::KEYS_KEPT_MAX;
 pub use token_cache::TokenCache;
 pub use verifier::Verifier;
 // What a program needs of the token types to use this crate.

@@ -26,10 +26,16 @@ pub(crate) struct KeyRefresher {
     issuer: Uri,
     endpoints: watch::Sender<Option<Arc<Endpoints>>>,
     backoff: Backoff,
+    /// Loads in a row that still held a revoked key.
+    outdated: u32,
+    outdated_backoff: Backoff,
     entity_tag: Option<HeaderValue>,
     /// The unusable keys of the last set: each is reported once, not at every load.
     reported: HashSet<Option<String>>,
 }
+
+/// Loads that may hold a revoked key before those who wait for a newer one are sent on.
+const OUTDATED_TRIES: u32 = 5;
 
 #[derive(Debug, thiserror::Error)]
 enum RefreshError {
@@ -59,6 +65,8 @@ impl KeyRefresher {
             issuer,
             endpoints,
             backoff: Backoff::new(first, limit),
+            outdated: 0,
+            outdated_backoff: Backoff::new(first, limit),
             entity_tag: None,
             reported: HashSet::new(),
         }
@@ -72,10 +80,31 @@ impl KeyRefresher {
             let asked = due > Instant::now();
             self.shared.keys.begin();
             let outcome = self.refresh(asked).await;
-            self.shared.keys.finish();
-            due = Instant::now() + self.conclude(outcome);
+            let wait = self.conclude(outcome);
+            let wait = wait.min(self.wait_if_outdated().unwrap_or(wait));
+            // Who waits for a newer key goes on waiting while the answers are older than the news.
+            if !(1..=OUTDATED_TRIES).contains(&self.outdated) {
+                self.shared.keys.finish();
+            }
+            due = Instant::now() + wait;
             self.shared.keys.until_due(due).await;
         }
+    }
+
+    /// The news that a key was revoked may be faster than the server that publishes the keys. Until
+    /// it publishes the key no more, its successor may be missing.
+    fn wait_if_outdated(&mut self) -> Option<Duration> {
+        let now = clock::now();
+        let is_revoked = |id: &str| self.shared.deny_set.is_key_revoked(id, now);
+        let outdated =
+            self.shared.keys.keys().as_ref().is_some_and(|k| k.key_ids().any(is_revoked));
+        if !outdated {
+            self.outdated = 0;
+            self.outdated_backoff.reset();
+            return None;
+        }
+        self.outdated = self.outdated.saturating_add(1);
+        Some(self.outdated_backoff.wait())
     }
 
     fn conclude(&mut self, outcome: Result<Duration, RefreshError>) -> Duration {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// A set of keys is loaded again after so long at the latest, whatever its issuer said about it.
+pub const KEYS_KEPT_MAX: Duration = Duration::from_secs(3_600);
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing {
     /// For a whole request, or up to the headers of the feed.
@@ -43,7 +46,7 @@ impl Default for Timing {
             keys_retry: (Duration::from_millis(100), seconds(30)),
             unknown_key_pause: seconds(10),
             keys_lifetime: seconds(300),
-            keys_lifetime_bounds: (seconds(30), seconds(3600)),
+            keys_lifetime_bounds: (seconds(30), KEYS_KEPT_MAX),
             question: seconds(2),
             refusal_kept: seconds(5),
             answer_when_stale: seconds(1),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use countersign_protocol::key_schedule;
+use countersign_protocol::seal::MasterKey;
 use countersign_server::config::Config;
 use countersign_server::{Opened, open, process};
 use countersign_store::{Moment, Store};
@@ -26,11 +28,22 @@ pub(crate) struct Arguments {
 /// An opened store.
 pub(crate) struct Session {
     opened: Opened,
+    key_settings: key_schedule::Settings,
 }
 
 impl Session {
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.opened.store
+    }
+
+    pub(crate) fn master(&self) -> &MasterKey {
+        &self.opened.master
+    }
+
+    /// The numbers of the keys' schedule for somebody who issues no tokens and leaves what is due
+    /// to the servers.
+    pub(crate) const fn key_settings(&self) -> key_schedule::Settings {
+        self.key_settings
     }
 
     /// The present moment for a step of the store, which knows what its servers' tokens live for.
@@ -44,9 +57,11 @@ pub(crate) fn with(
     arguments: &Arguments,
     command: impl AsyncFnOnce(Session) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
+    let mut key_settings = key_schedule::Settings { rotation: None, ..Default::default() };
     let (data_dir, master_key) = match &arguments.config {
         Some(path) => {
             let (config, _) = Config::load(path, std::env::vars())?;
+            key_settings.announce = config.key_settings().announce;
             (config.data_dir, config.secrets.master_key)
         }
         None => (arguments.data_dir.clone(), None),
@@ -61,7 +76,7 @@ pub(crate) fn with(
     }
     let opened = open(&data_dir, master_key.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(command(Session { opened }))
+    runtime.block_on(command(Session { opened, key_settings }))
 }
 
 /// Asks before something that can't be taken back, unless `--yes` was given.

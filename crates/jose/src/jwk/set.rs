@@ -137,6 +137,11 @@ impl KeySet {
         fitting.next().filter(|_| fitting.next().is_none())
     }
 
+    /// The ids of the keys, in no order.
+    pub fn key_ids(&self) -> impl Iterator<Item = &str> {
+        self.by_id.keys().map(String::as_str)
+    }
+
     /// The key of this id.
     pub fn get(&self, key_id: &str) -> Option<&VerifyingKey> {
         self.by_id.get(key_id)

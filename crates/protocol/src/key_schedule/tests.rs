@@ -6,12 +6,17 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ES256: &[Algorithm] = &[Algorithm::ES256];
-const TWO: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519];
+const SIGNS: KeyUse = KeyUse::Signature(Algorithm::ES256);
+const ES256: &[KeyUse] = &[SIGNS];
+const TWO: &[KeyUse] = &[SIGNS, KeyUse::Signature(Algorithm::Ed25519)];
 const DAY: u64 = 86_400;
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+fn signed(longest: u64) -> Lives {
+    Lives { signed: secs(longest), ..Lives::default() }
 }
 
 fn at(seconds: u64) -> Timestamp {
@@ -26,26 +31,21 @@ struct Keys {
 }
 
 impl Keys {
-    fn decide(
-        &mut self,
-        algorithms: &[Algorithm],
-        settings: &Settings,
-        wish: &Wish,
-        now: Timestamp,
-    ) {
-        let steps = decide(&self.lives, algorithms, settings, wish, now).unwrap();
+    fn decide(&mut self, uses: &[KeyUse], settings: &Settings, wish: &Wish, now: Timestamp) {
+        let steps = decide(&self.lives, uses, settings, wish, now).unwrap();
         for step in steps {
             apply(&mut self.lives, &step, now);
-            if let Step::Make { algorithm, signs, longest_token } = step {
+            if let Step::Make { usage, signs, longest_token } = step {
                 self.made += 1;
-                let life = KeyLife::new(format!("key {:04}", self.made), algorithm, now, signs);
+                let life = KeyLife::new(format!("key {:04}", self.made), usage, now, signs);
                 self.lives.push(KeyLife { longest_token, ..life });
             }
         }
     }
 
     fn tick(&mut self, now: Timestamp) {
-        self.decide(ES256, &Settings::default(), &Wish::Schedule, now);
+        let settings = Settings { lives: signed(300), ..Settings::default() };
+        self.decide(ES256, &settings, &Wish::Schedule, now);
     }
 
     fn states(&self) -> Vec<(&str, &'static str)> {
@@ -57,7 +57,7 @@ impl Keys {
 fn the_default_schedule_in_numbers() {
     let (first, second, third) = ("key 0001", "key 0002", "key 0003");
     let mut keys = Keys::default();
-    let settings = Settings::default();
+    let settings = Settings { lives: signed(300), ..Settings::default() };
     let gone = 90 * DAY + 300 + 300 + 600 + 7_200;
     for (now, expected) in [
         (0, &[(first, "active"), (second, "announced")][..]),
@@ -87,7 +87,7 @@ fn the_default_schedule_in_numbers() {
 fn a_key_that_verifiers_may_not_know_does_not_sign_by_itself() {
     let mut keys = Keys::default();
     keys.tick(at(0));
-    let rotate = |force| Wish::Rotate { algorithm: Algorithm::ES256, force };
+    let rotate = |force| Wish::Rotate { usage: SIGNS, force };
     let settings = Settings::default();
     let refused = decide(&keys.lives, ES256, &settings, &rotate(false), at(DAY - 1));
     assert_eq!(refused, Err(Refusal::NotYet { ripe_at: Some(at(DAY)) }));
@@ -109,7 +109,7 @@ fn without_a_period_a_key_signs_until_the_next_is_asked_for() {
     assert_eq!(next_step_at(&keys.lives, &by_hand), None);
     keys.decide(ES256, &by_hand, &Wish::Schedule, at(4_000 * DAY));
     assert_eq!(keys.states(), [("key 0001", "active"), ("key 0002", "announced")]);
-    let wish = Wish::Rotate { algorithm: Algorithm::ES256, force: false };
+    let wish = Wish::Rotate { usage: SIGNS, force: false };
     keys.decide(ES256, &by_hand, &wish, at(4_000 * DAY));
     assert_eq!(keys.states()[..2], [("key 0001", "retiring"), ("key 0002", "active")]);
 }
@@ -133,7 +133,7 @@ fn a_revoked_key_is_gone_at_once_and_has_a_successor() {
 
 #[test]
 fn shorter_lifetimes_delete_no_key_early() {
-    let long = Settings { longest_token: secs(DAY), ..Settings::default() };
+    let long = Settings { lives: signed(DAY), ..Settings::default() };
     let mut keys = Keys::default();
     keys.tick(at(0));
     keys.decide(ES256, &long, &Wish::Schedule, at(1));
@@ -154,7 +154,7 @@ fn a_clock_that_was_years_ahead_stops_nothing() {
 
 #[test]
 fn two_keys_that_sign_are_put_in_order() {
-    let life = |kid: &str, since| KeyLife::new(kid.into(), Algorithm::ES256, at(since), true);
+    let life = |kid: &str, since| KeyLife::new(kid.into(), SIGNS, at(since), true);
     let mut keys = Keys { lives: vec![life("b", 0), life("a", 0), life("c", 0)], made: 0 };
     keys.tick(at(1));
     assert_eq!(keys.states()[..3], [("b", "retiring"), ("a", "retiring"), ("c", "active")]);
@@ -186,7 +186,7 @@ fn settings() -> impl Strategy<Value = Settings> {
     all.prop_map(|(rotation, announce, longest)| Settings {
         rotation,
         announce: secs(announce),
-        longest_token: secs(longest),
+        lives: signed(longest),
     })
 }
 
@@ -252,9 +252,9 @@ impl World {
                 assert!(until <= self.now, "{key:?} is gone before its last token");
             }
         }
-        for algorithm in TWO {
+        for usage in TWO {
             let state = |state| {
-                let of = |key: &&KeyLife| key.algorithm == *algorithm && key.state() == state;
+                let of = |key: &&KeyLife| key.usage == *usage && key.state() == state;
                 self.store.lives.iter().filter(of).count()
             };
             assert_eq!((state(KeyState::Active), state(KeyState::Announced)), (1, 1));
@@ -274,7 +274,7 @@ impl World {
             // The JWKS that a verifier kept for longest, from the server that was behind most.
             let known = published + JWKS_KEPT_MAX.as_secs() + UNCONFIRMED_MAX.as_secs();
             assert!(published == 0 || known <= self.now, "{key:?} is not known yet");
-            let life = node.settings.longest_token + LEEWAY_MAX;
+            let life = node.settings.lives.signed + LEEWAY_MAX;
             let until = self.now + self.ahead + life.as_secs();
             let longest = self.tokens_until.entry(key.kid.clone()).or_default();
             *longest = until.max(*longest);

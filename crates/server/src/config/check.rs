@@ -4,12 +4,11 @@ use std::collections::HashSet;
 
 use axum::http::{HeaderName, Uri};
 use countersign_protocol::account::canonical_username;
+use countersign_protocol::key_schedule::ANNOUNCE_MIN;
 use countersign_protocol::redirect_uri::is_loopback_host;
 
-use super::{AfterRestore, Config};
+use super::{AfterRestore, Config, DAY};
 use crate::master_key;
-
-const DAY: u64 = 86_400;
 
 impl Config {
     /// Everything that is wrong, a sentence each.
@@ -17,6 +16,7 @@ impl Config {
     pub fn faults(&self) -> Vec<String> {
         let mut faults: Vec<String> = issuer_fault(&self.issuer).into_iter().collect();
         faults.extend(self.lifetime_faults());
+        faults.extend(self.key_fault());
         if let Some(key) = &self.secrets.master_key
             && let Err(error) = master_key::parse(key, "secrets.master_key")
         {
@@ -70,6 +70,18 @@ impl Config {
         faults
     }
 
+    /// A key can't sign for less time than the next one is announced for.
+    fn key_fault(&self) -> Option<String> {
+        let (days, announce_s) = (self.keys.rotation_days, self.keys.announce_s);
+        let period = days.saturating_mul(DAY);
+        (days > 0 && period < announce_s).then(|| {
+            format!(
+                "keys.rotation_days = {days}: the next key is announced for keys.announce_s = \
+                 {announce_s} seconds before it signs, so no key can sign for less than that"
+            )
+        })
+    }
+
     fn lifetime_faults(&self) -> Vec<String> {
         let bounds = [
             ("tokens.access_token_s", self.tokens.access_token_s, 10, DAY),
@@ -79,14 +91,19 @@ impl Config {
             ("refresh.absolute_s", self.refresh.absolute_s, 60, 400 * DAY),
             ("refresh.retry_window_s", self.refresh.retry_window_s, 0, 300),
             ("sessions.idle_s", self.sessions.idle_s, 60, 90 * DAY),
+            ("keys.announce_s", self.keys.announce_s, ANNOUNCE_MIN.as_secs(), 30 * DAY),
             ("sessions.absolute_s", self.sessions.absolute_s, 60, 90 * DAY),
         ];
+        let days = self.keys.rotation_days;
+        let too_long =
+            (days > 3_650).then(|| format!("keys.rotation_days = {days}: ten years at most"));
         bounds
             .into_iter()
             .filter(|(_, value, least, most)| !(least..=most).contains(&value))
             .map(|(name, value, least, most)| {
                 format!("{name} = {value}: it has to be between {least} and {most} seconds")
             })
+            .chain(too_long)
             .collect()
     }
 }

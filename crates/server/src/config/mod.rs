@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use countersign_protocol::Timestamp;
 use countersign_protocol::client::Client;
+use countersign_protocol::key_schedule;
 use countersign_protocol::lifetimes::Lifetimes;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ use serde::{Deserialize, Serialize};
 pub use declared::DeclaredUser;
 pub use print::Line;
 pub use sources::{Origin, Sources};
+
+/// In seconds.
+const DAY: u64 = 86_400;
 
 /// A configuration that was read and found to be without fault.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Config {
     pub sessions: SessionSection,
     /// Proofs of possession.
     pub dpop: DpopSection,
+    /// The schedule of the keys.
+    pub keys: KeySection,
     /// Secrets that come from outside.
     pub secrets: SecretSection,
     /// Declared clients, brought up to date at each start.
@@ -129,6 +135,16 @@ pub enum NonceUse {
     AllClients,
 }
 
+/// `[keys]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeySection {
+    /// How long a key signs, in days. 0: until `countersign key rotate`.
+    pub rotation_days: u64,
+    /// How long a key is published before it signs, in seconds.
+    pub announce_s: u64,
+}
+
 /// `[secrets]`
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -141,6 +157,16 @@ pub struct SecretSection {
 impl std::fmt::Debug for SecretSection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SecretSection").finish_non_exhaustive()
+    }
+}
+
+impl Default for KeySection {
+    fn default() -> Self {
+        let default = key_schedule::Settings::default();
+        Self {
+            rotation_days: default.rotation.map_or(0, |rotation| rotation.as_secs() / DAY),
+            announce_s: default.announce.as_secs(),
+        }
     }
 }
 
@@ -210,6 +236,8 @@ struct Raw {
     sessions: SessionSection,
     #[serde(default)]
     dpop: DpopSection,
+    #[serde(default)]
+    keys: KeySection,
     #[serde(default)]
     secrets: SecretSection,
     #[serde(default)]
@@ -334,6 +362,7 @@ impl Config {
             refresh: raw.refresh,
             sessions: raw.sessions,
             dpop: raw.dpop,
+            keys: raw.keys,
             secrets: raw.secrets,
             clients,
             users,
@@ -353,6 +382,17 @@ impl Config {
             retry_window: Duration::from_secs(self.refresh.retry_window_s),
             session_idle: Duration::from_secs(self.sessions.idle_s),
             session_absolute: Duration::from_secs(self.sessions.absolute_s),
+        }
+    }
+
+    /// The schedule of the keys.
+    #[must_use]
+    pub fn key_settings(&self) -> key_schedule::Settings {
+        let days = self.keys.rotation_days;
+        key_schedule::Settings {
+            rotation: (days > 0).then(|| Duration::from_secs(days * DAY)),
+            announce: Duration::from_secs(self.keys.announce_s),
+            lives: key_schedule::Lives::new(&self.lifetimes()),
         }
     }
 

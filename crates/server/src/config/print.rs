@@ -28,6 +28,7 @@ impl Config {
             "refresh": self.refresh,
             "sessions": self.sessions,
             "dpop": self.dpop,
+            "keys": self.keys,
             "secrets": { "master_key": masked },
         });
         let mut lines = Vec::new();

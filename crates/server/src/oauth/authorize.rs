@@ -182,7 +182,7 @@ impl Asked {
                 dpop_jkt: request.dpop_jkt.clone(),
             }),
         };
-        let code = app.grant_tokens.issue(Kind::Code, grant.id, 0);
+        let code = app.keys.load().grant_tokens.issue(Kind::Code, grant.id, 0, grant.created_at);
         app.store().begin_grant(NewGrant { grant, remember }).await?;
         // Signing out, a new password, or taking the consent back ends the grants that are there.
         // One that came a moment later must not slip through: its code goes to nobody.

@@ -8,8 +8,8 @@ use countersign_protocol::client::Client;
 use countersign_protocol::grant::Sender;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_verify::{
-    CertificateThumbprint, CheckedProof, ProofError, ProvenRequest, ReplayError, SenderRules,
-    dpop_proof, forwarded_certificate,
+    CertificateThumbprint, CheckedProof, ProofError, ProvenRequest, ReplayError, dpop_proof,
+    forwarded_certificate,
 };
 use ipnet::IpNet;
 
@@ -20,7 +20,6 @@ use crate::web::oauth_error::ErrorAnswer;
 /// How this server constrains senders.
 #[derive(Debug)]
 pub(crate) struct SenderConstraint {
-    pub(crate) rules: SenderRules,
     pub(crate) nonces: NonceUse,
     /// The header in which a listed proxy reports the client's certificate.
     pub(crate) certificate_header: Option<HeaderName>,
@@ -88,7 +87,7 @@ pub(crate) fn prove(
     let url = format!("{}{path}", app.issuer);
     let request = ProvenRequest { method: "POST", url: &url, access_token: None };
     let needs_nonce = constraint.needs_nonce(client);
-    let proof = constraint.rules.dpop.check(text, request, needs_nonce, now);
+    let proof = app.keys.load().sender_rules.dpop.check(text, request, needs_nonce, now);
     let proof = proof.map_err(|error| refused(app, &error, now))?;
     Ok(Proved { sender: Sender::Dpop(proof.thumbprint().to_owned()), proof: Some(proof) })
 }
@@ -122,7 +121,7 @@ fn refused(app: &App, error: &ProofError, now: Timestamp) -> ErrorAnswer {
         return invalid_proof(error.to_string()).into();
     }
     let error = OAuthError::new(ErrorCode::UseDpopNonce, error.to_string());
-    ErrorAnswer::from(error).with_dpop_nonce(app.sender_constraint.rules.dpop.nonce(now))
+    ErrorAnswer::from(error).with_dpop_nonce(app.keys.load().sender_rules.dpop.nonce(now))
 }
 
 fn invalid_proof(why: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {

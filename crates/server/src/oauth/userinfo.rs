@@ -101,7 +101,7 @@ async fn check_sender(
     let constraint = &app.sender_constraint;
     let client = app.client(&token.client_id).await?;
     let needs_nonce = client.is_some_and(|client| constraint.needs_nonce(&client));
-    let proof = constraint.rules.judge(token, presented, needs_nonce, now);
+    let proof = app.keys.load().sender_rules.judge(token, presented, needs_nonce, now);
     let proof = proof.map_err(|error| {
         let code = match &error {
             SenderError::Proof(ProofError::Nonce) => ErrorCode::UseDpopNonce,
@@ -163,7 +163,8 @@ async fn token(request: Request) -> Result<String, Fault> {
 
 /// RFC 6750 §3, RFC 9449 §7.1: the scheme that was tried carries the error; a 401 names the other.
 fn challenge(app: &App, error: Option<&OAuthError>, dpop: bool) -> Response {
-    let rules: &SenderRules = &app.sender_constraint.rules;
+    let keys = app.keys.load();
+    let rules: &SenderRules = &keys.sender_rules;
     let status = match error.map(|error| error.code) {
         Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
         Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Dev;
 use crate::config::{
-    Config, DeclaredUser, DpopSection, RefreshSection, SecretSection, ServerSection,
+    Config, DeclaredUser, DpopSection, KeySection, RefreshSection, SecretSection, ServerSection,
     SessionSection, TokenSection,
 };
 
@@ -48,6 +48,7 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
         refresh: RefreshSection::default(),
         sessions: SessionSection::default(),
         dpop: DpopSection::default(),
+        keys: KeySection::default(),
         secrets: SecretSection::default(),
         clients,
         users,

@@ -4,7 +4,6 @@
 //! where the request was made; `same-site` is refused too, since a sibling domain is not us. The
 //! synchronizer token shows that the page was made for this browser.
 
-use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, header};
 use countersign_jose::base64url;
 use countersign_protocol::random;
@@ -47,8 +46,7 @@ pub(crate) fn check(site: &Site, headers: &HeaderMap, token: Option<&str>) -> Re
     }
     let binding = binding(site, headers).ok_or(Forged)?;
     let given = token.and_then(|token| base64url::decode(token.as_bytes()).ok()).ok_or(Forged)?;
-    let key = &site.form_key;
-    hmac::verify(key, binding.as_bytes(), &given).map_err(|_| Forged)
+    if site.forms().verify(binding.as_bytes(), &given) { Ok(()) } else { Err(Forged) }
 }
 
 /// Whether a browser says that the request was made by a page of this origin; `None` when it
@@ -67,5 +65,5 @@ fn binding(site: &Site, headers: &HeaderMap) -> Option<String> {
 }
 
 fn token_for(site: &Site, binding: &str) -> String {
-    base64url::encode(hmac::sign(&site.form_key, binding.as_bytes()).as_ref())
+    base64url::encode(&site.forms().sign(binding.as_bytes()))
 }

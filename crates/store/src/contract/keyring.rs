@@ -1,53 +1,144 @@
-//! Servers that start at once agree on their keys.
+//! Keys change by the schedule, and all who ask agree on it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_jose::Algorithm;
+use countersign_protocol::key_schedule::{
+    KeyLife, KeyState, KeyUse, Refusal, Settings, Step, Wish, revocation_life,
+};
+use countersign_protocol::keyring::SealedKey;
+use countersign_protocol::revocation::RevokedKind;
 
-use super::samples::{Checked, NOW, at_once, signing_key};
-use crate::store::{SealedSecret, Store};
+use super::samples::{Checked, NOW, at_once, key_change, later, published, signing_key};
+use crate::error::StoreError;
+use crate::store::{KeyChange, KeysChanged, Store};
 
-pub(super) async fn of_two_keys_of_an_algorithm_one_is_added(store: Arc<dyn Store>) -> Checked {
-    assert_eq!(store.signing_keys().await?, []);
-    let algorithms = [Algorithm::ES256, Algorithm::Ed25519];
-    let added = at_once(&store, |store, place| async move {
-        let key = signing_key(&format!("key {place}"), algorithms[place % 2]);
-        Ok((place, store.add_signing_key(key).await?))
-    });
-    let added = added.await?;
-    let winners: Vec<usize> =
-        added.iter().filter(|(_, added)| *added).map(|(place, _)| *place).collect();
-    assert_eq!(winners.len(), 2, "one of each algorithm");
-    let mut keys = store.signing_keys().await?;
-    keys.sort_by_key(|key| key.algorithm != Algorithm::ES256);
-    let mut expected: Vec<_> = winners
-        .iter()
-        .map(|place| signing_key(&format!("key {place}"), algorithms[place % 2]))
-        .collect();
-    expected.sort_by_key(|key| key.algorithm != Algorithm::ES256);
-    assert_eq!(keys, expected, "those that were told so are there, as they were given");
+const ES256: KeyUse = KeyUse::Signature(Algorithm::ES256);
+const DAY: u64 = 86_400;
+
+/// Of one use: the names of the keys in their states.
+async fn states(store: &dyn Store, usage: KeyUse) -> Result<Vec<(String, KeyState)>, StoreError> {
+    let keys = store.keys().await?.into_iter().filter(|key| key.life.usage == usage);
+    Ok(keys.map(|key| (key.life.kid.clone(), key.life.state())).collect())
+}
+
+/// A store with `first`, which signs, and `second`.
+async fn begun(store: &dyn Store) -> Checked {
+    let keys =
+        vec![signing_key("first", Algorithm::ES256), signing_key("second", Algorithm::ES256)];
+    let change = KeyChange { uses: &[ES256], ..key_change(Wish::Schedule, keys, NOW) };
+    store.change_keys(change).await?;
     Ok(())
 }
 
-pub(super) async fn of_two_first_secrets_of_a_purpose_one_is_added(
+async fn change(
+    store: &dyn Store,
+    wish: Wish,
+    candidates: &[&str],
+    seconds: u64,
+) -> Result<KeysChanged, StoreError> {
+    let candidates = candidates.iter().map(|kid| signing_key(kid, Algorithm::ES256)).collect();
+    let change = key_change(wish, candidates, later(seconds));
+    store.change_keys(KeyChange { uses: &[ES256], ..change }).await
+}
+
+pub(super) async fn of_many_first_keys_one_of_each_use_signs(store: Arc<dyn Store>) -> Checked {
+    assert_eq!(store.keys().await?, []);
+    let algorithms = [Algorithm::ES256, Algorithm::Ed25519];
+    at_once(&store, |store, place| async move {
+        let key = signing_key(&format!("key {place:02}"), algorithms[place % 2]);
+        store.change_keys(key_change(Wish::Schedule, vec![key], NOW)).await
+    })
+    .await?;
+    for algorithm in algorithms {
+        let states = states(&*store, KeyUse::Signature(algorithm)).await?;
+        let count = |state| states.iter().filter(|(_, found)| *found == state).count();
+        let counts = (count(KeyState::Active), count(KeyState::Announced), states.len());
+        assert_eq!(counts, (1, 1, 2), "{states:?}");
+    }
+    Ok(())
+}
+
+pub(super) async fn a_key_goes_through_its_states(store: Arc<dyn Store>) -> Checked {
+    let none = change(&*store, Wish::Schedule, &[], 0).await?;
+    let KeysChanged::Done { wanted, next_at, .. } = none else { panic!("{none:?}") };
+    assert_eq!((wanted, next_at), (vec![ES256, ES256], None));
+    begun(&*store).await?;
+    let due = later(90 * DAY);
+    let early = change(&*store, Wish::Schedule, &["third"], 90 * DAY - 1).await?;
+    let nothing = KeysChanged::Done { steps: vec![], wanted: vec![], next_at: Some(due) };
+    assert_eq!(early, nothing);
+    let done = change(&*store, Wish::Schedule, &["third", "fourth"], 90 * DAY).await?;
+    let KeysChanged::Done { steps, wanted, .. } = done else { panic!("{done:?}") };
+    assert_eq!((steps.len(), wanted), (3, vec![]));
+    let name = |name: &str, state| (name.to_owned(), state);
+    let expected = [
+        name("first", KeyState::Retiring),
+        name("second", KeyState::Active),
+        name("third", KeyState::Announced),
+    ];
+    assert_eq!(states(&*store, ES256).await?, expected, "what is not needed is not kept");
+    let [first, _, third] = &store.keys().await?[..] else { panic!() };
+    assert_eq!((first.life.active_at, first.life.retired_at), (Some(NOW), Some(due)));
+    let life = KeyLife::new("third".into(), ES256, due, false);
+    assert_eq!(*third, SealedKey { life, sealed: b"third".to_vec() });
+    change(&*store, Wish::Schedule, &[], 91 * DAY).await?;
+    assert_eq!(states(&*store, ES256).await?.len(), 2);
+    Ok(())
+}
+
+pub(super) async fn longer_tokens_are_remembered(store: Arc<dyn Store>) -> Checked {
+    begun(&*store).await?;
+    let mut long = key_change(Wish::Schedule, vec![], later(1));
+    long.settings.lives.signed = Duration::from_millis(86_399_001);
+    store.change_keys(KeyChange { uses: &[ES256], ..long }).await?;
+    change(&*store, Wish::Schedule, &[], 2).await?;
+    let lives: Vec<_> = store.keys().await?.iter().map(|key| key.life.longest_token).collect();
+    assert_eq!(lives, [Duration::from_secs(DAY); 2], "and never too short");
+    Ok(())
+}
+
+pub(super) async fn a_revoked_key_is_replaced_and_published_in_one_step(
     store: Arc<dyn Store>,
 ) -> Checked {
-    let added = at_once(&store, |store, place| async move {
-        let purpose = if place % 2 == 0 { "codes" } else { "refresh tokens" };
-        let sealed = vec![u8::try_from(place).unwrap_or(u8::MAX)];
-        let added = store.add_first_secret(purpose, sealed.clone(), NOW).await?;
-        Ok(added.then_some((purpose, sealed)))
-    });
-    let added: Vec<_> = added.await?.into_iter().flatten().collect();
-    assert_eq!(added.len(), 2, "one of each purpose");
-    let mut ids = Vec::new();
-    for (purpose, sealed) in added {
-        let secrets: Vec<SealedSecret> = store.secrets(purpose).await?;
-        assert_eq!(secrets.len(), 1);
-        assert_eq!(secrets[0].sealed, sealed);
-        ids.push(secrets[0].id);
-    }
-    assert_ne!(ids[0], ids[1], "tokens carry the number, so it is one secret's alone");
-    assert_eq!(store.secrets("nothing").await?, []);
+    begun(&*store).await?;
+    let revoke = |kids: &[&str]| Wish::Revoke { kids: kids.iter().map(|k| (*k).into()).collect() };
+    let unknown = change(&*store, revoke(&["nobody"]), &["third"], 5).await?;
+    assert_eq!(unknown, KeysChanged::Refused(Refusal::NoSuchKey("nobody".into())));
+    let both = revoke(&["first", "second"]);
+    let none = change(&*store, both.clone(), &[], 5).await?;
+    assert_eq!(none, KeysChanged::NothingToSignWith(ES256), "better than none at all");
+    assert_eq!(states(&*store, ES256).await?.len(), 2);
+    assert_eq!(published(&*store).await?, []);
+    let done = change(&*store, both, &["third"], 5).await?;
+    let KeysChanged::Done { wanted, .. } = done else { panic!("{done:?}") };
+    assert_eq!(wanted, [ES256]);
+    assert_eq!(states(&*store, ES256).await?, [("third".into(), KeyState::Active)]);
+    let events = published(&*store).await?;
+    let expires_at = later(5).plus(revocation_life(Duration::ZERO)).as_secs();
+    let events: Vec<_> =
+        events.iter().map(|event| (event.kind, &*event.id, event.expires_at)).collect();
+    let key = RevokedKind::Key;
+    assert_eq!(events, [(key, "first", expires_at), (key, "second", expires_at)]);
+    let noted: Vec<_> = store.audit(9).await?.into_iter().map(|e| (e.event, e.subject)).collect();
+    assert_eq!(noted[1], ("key_revoked".into(), "first".into()));
+    Ok(())
+}
+
+pub(super) async fn a_key_rotates_when_somebody_asks(store: Arc<dyn Store>) -> Checked {
+    begun(&*store).await?;
+    let rotate = |force| Wish::Rotate { usage: ES256, force };
+    let refused = change(&*store, rotate(false), &["third"], 10).await?;
+    let ripe_at = NOW.plus(Settings::default().announce);
+    let not_yet = Refusal::NotYet { ripe_at: Some(ripe_at) };
+    assert_eq!(refused, KeysChanged::Refused(not_yet));
+    let done = change(&*store, rotate(true), &["third"], 10).await?;
+    let KeysChanged::Done { steps, .. } = done else { panic!("{done:?}") };
+    assert_eq!(steps[0], Step::Activate { kid: "second".into() });
+    let states = states(&*store, ES256).await?;
+    let expected = [KeyState::Retiring, KeyState::Active, KeyState::Announced];
+    assert_eq!(states.iter().map(|(_, state)| *state).collect::<Vec<_>>(), expected);
+    assert_eq!(published(&*store).await?, [], "its tokens live on");
     Ok(())
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use countersign_jose::Algorithm;
 use countersign_protocol::client::Client;
+use countersign_protocol::key_schedule::Wish;
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
 
 use super::samples::{
-    Checked, NOW, begin, client, grant, later, moment, published, rotate, signing_key, token,
+    Checked, NOW, begin, client, grant, key_change, later, moment, published, rotate, signing_key,
+    token,
 };
 use crate::error::StoreError;
 use crate::store::{Position, Snapshot, Store};
@@ -167,7 +169,8 @@ pub(super) async fn the_position_moves_with_each_change(store: Arc<dyn Store>) -
     store.put_client(renamed, moment(NOW)).await?;
     let changed = follower.borrow_and_update().catalogue;
     assert!(changed > added);
-    store.add_signing_key(signing_key("k1", Algorithm::ES256)).await?;
+    let keys = vec![signing_key("k1", Algorithm::ES256)];
+    store.change_keys(key_change(Wish::Schedule, keys, NOW)).await?;
     assert!(follower.borrow_and_update().catalogue > changed);
 
     // Who waits is woken.

@@ -8,7 +8,8 @@ use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::{Grant, GrantId, PendingCode, Sender};
-use countersign_protocol::keyring::{KeyState, SealedKey};
+use countersign_protocol::key_schedule::{self, KeyLife, KeyUse, Wish};
+use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::refresh_family;
 use countersign_protocol::revocation::Revocation;
@@ -18,7 +19,9 @@ use countersign_protocol::{Timestamp, revocation::RevokedKind};
 use tokio::sync::Barrier;
 
 use crate::error::StoreError;
-use crate::store::{CodeOutcome, Moment, NewGrant, RotationOutcome, RotationRequest, Store};
+use crate::store::{
+    CodeOutcome, KeyChange, Moment, NewGrant, RotationOutcome, RotationRequest, Store,
+};
 
 /// What a rule answers.
 pub(crate) type Checked = Result<(), StoreError>;
@@ -145,13 +148,16 @@ pub(crate) fn session(number: u8) -> Session {
 }
 
 pub(crate) fn signing_key(kid: &str, algorithm: Algorithm) -> SealedKey {
-    SealedKey {
-        kid: kid.into(),
-        algorithm,
-        state: KeyState::Active,
-        created_at: NOW,
-        sealed: kid.as_bytes().to_vec(),
-    }
+    let life = KeyLife::new(kid.into(), KeyUse::Signature(algorithm), NOW, false);
+    SealedKey { life, sealed: kid.as_bytes().to_vec() }
+}
+
+/// What the keys' schedule says at `now`, with these keys to choose from.
+pub(crate) fn key_change(wish: Wish, candidates: Vec<SealedKey>, now: Timestamp) -> KeyChange {
+    const USES: &[KeyUse] =
+        &[KeyUse::Signature(Algorithm::ES256), KeyUse::Signature(Algorithm::Ed25519)];
+    let settings = key_schedule::Settings::default();
+    KeyChange { wish, uses: USES, settings, candidates, now }
 }
 
 /// Begins these grants, without remembering a consent.

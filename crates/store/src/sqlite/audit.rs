@@ -25,6 +25,22 @@ pub(super) fn note(
     Ok(())
 }
 
+/// Notes what happened to a key.
+pub(super) fn note_key(
+    connection: &Connection,
+    now: Timestamp,
+    event: &str,
+    kid: &str,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO audit (at, event, subject, client_id, grant_id)
+             VALUES (?1, ?2, ?3, '', '')",
+        )?
+        .execute((Millis(now), event, kid))?;
+    Ok(())
+}
+
 pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<AuditEntry>> {
     connection
         .prepare_cached(

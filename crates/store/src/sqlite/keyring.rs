@@ -1,69 +1,141 @@
-//! Signing keys and secrets, sealed.
+//! Keys, sealed. What happens to them is decided by the schedule, inside the transaction, so that
+//! all processes on one store agree.
 
-use countersign_jose::Algorithm;
+use std::time::Duration;
+
 use countersign_protocol::Timestamp;
-use countersign_protocol::keyring::{KeyState, SealedKey};
+use countersign_protocol::key_schedule::{
+    KeyLife, KeyUse, Step, Wish, apply, decide, next_step_at, revocation_life,
+};
+use countersign_protocol::keyring::SealedKey;
+use countersign_protocol::revocation::RevokedKind;
 use rusqlite::{Connection, Result};
 
-use super::column::{Millis, unreadable};
-use crate::store::SealedSecret;
+use super::column::{Count, Millis, unreadable};
+use super::{audit, revocation};
+use crate::store::{KeyChange, KeysChanged};
 
-pub(super) fn signing_keys(connection: &Connection) -> Result<Vec<SealedKey>> {
+pub(super) fn all(connection: &Connection) -> Result<Vec<SealedKey>> {
     connection
         .prepare_cached(
-            "SELECT kid, algorithm, state, created_at, sealed FROM signing_key
-             ORDER BY created_at, kid",
+            "SELECT kid, purpose, announced_at, active_at, retired_at, longest_token_s, sealed
+             FROM sealed_key ORDER BY announced_at, kid",
         )?
         .query_map([], |row| {
-            let (algorithm, state): (String, String) = (row.get(1)?, row.get(2)?);
-            let Millis(created_at) = row.get(3)?;
-            Ok(SealedKey {
+            let usage: String = row.get(1)?;
+            let time = |index| row.get::<_, Option<Millis>>(index).map(|at| at.map(|at| at.0));
+            let (Millis(announced_at), Count(longest_token)) = (row.get(2)?, row.get(5)?);
+            let life = KeyLife {
                 kid: row.get(0)?,
-                algorithm: Algorithm::from_name(&algorithm)
-                    .ok_or_else(|| unreadable("a signing algorithm"))?,
-                state: KeyState::from_name(&state).ok_or_else(|| unreadable("a key state"))?,
-                created_at,
-                sealed: row.get(4)?,
-            })
+                usage: KeyUse::from_name(&usage).ok_or_else(|| unreadable("the use of a key"))?,
+                announced_at,
+                active_at: time(3)?,
+                retired_at: time(4)?,
+                longest_token: Duration::from_secs(longest_token),
+            };
+            Ok(SealedKey { life, sealed: row.get(6)? })
         })?
         .collect()
 }
 
-pub(super) fn add_signing_key(connection: &Connection, key: &SealedKey) -> Result<bool> {
-    let added = connection
+/// Does what is wished and what is due.
+pub(super) fn change(connection: &Connection, mut change: KeyChange) -> Result<KeysChanged> {
+    let now = change.now;
+    let before: Vec<_> = all(connection)?.into_iter().map(|key| key.life).collect();
+    let steps = match decide(&before, change.uses, &change.settings, &change.wish, now) {
+        Ok(steps) => steps,
+        Err(refusal) => return Ok(KeysChanged::Refused(refusal)),
+    };
+    let (mut after, mut made, mut wanted) = (before.clone(), Vec::new(), Vec::new());
+    for step in &steps {
+        apply(&mut after, step, now);
+        let Step::Make { usage, signs, longest_token } = step else { continue };
+        match change.candidates.iter().position(|key| key.life.usage == *usage) {
+            Some(place) => {
+                let key = change.candidates.swap_remove(place);
+                let active_at = signs.then_some(now);
+                let longest_token = *longest_token;
+                let life = KeyLife { announced_at: now, active_at, longest_token, ..key.life };
+                made.push(SealedKey { life, ..key });
+            }
+            // Better the old key than none.
+            None if *signs && change.wish != Wish::Schedule => {
+                return Ok(KeysChanged::NothingToSignWith(*usage));
+            }
+            None => wanted.push(*usage),
+        }
+    }
+    for key in &made {
+        insert(connection, key)?;
+    }
+    for life in &before {
+        match after.iter().find(|kept| kept.kid == life.kid) {
+            None => delete(connection, &life.kid)?,
+            Some(kept) if kept != life => update(connection, kept)?,
+            Some(_) => {}
+        }
+    }
+    publish(connection, &before, &change.wish, now)?;
+    after.extend(made.into_iter().map(|key| key.life));
+    let next_at = next_step_at(&after, &change.settings);
+    Ok(KeysChanged::Done { steps, wanted, next_at })
+}
+
+/// A key in wrong hands is told to all who may still trust it.
+fn publish(connection: &Connection, before: &[KeyLife], wish: &Wish, now: Timestamp) -> Result<()> {
+    let Wish::Revoke { kids } = wish else { return Ok(()) };
+    for life in before.iter().filter(|life| kids.contains(&life.kid)) {
+        if life.usage.algorithm().is_some() {
+            let until = now.plus(revocation_life(life.longest_token));
+            revocation::add(connection, RevokedKind::Key, &life.kid, until)?;
+        }
+        audit::note_key(connection, now, "key_revoked", &life.kid)?;
+    }
+    Ok(())
+}
+
+fn insert(connection: &Connection, key: &SealedKey) -> Result<()> {
+    let life = &key.life;
+    connection
         .prepare_cached(
-            "INSERT INTO signing_key (kid, algorithm, state, created_at, sealed)
-             SELECT ?1, ?2, ?3, ?4, ?5
-             WHERE NOT EXISTS (SELECT 1 FROM signing_key WHERE algorithm = ?2)",
+            "INSERT INTO sealed_key
+                 (kid, purpose, announced_at, active_at, retired_at, longest_token_s, sealed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute((
-            &key.kid,
-            key.algorithm.name(),
-            key.state.as_str(),
-            Millis(key.created_at),
+            &life.kid,
+            life.usage.name(),
+            Millis(life.announced_at),
+            life.active_at.map(Millis),
+            life.retired_at.map(Millis),
+            whole_seconds(life.longest_token),
             &key.sealed,
         ))?;
-    Ok(added == 1)
+    Ok(())
 }
 
-pub(super) fn secrets(connection: &Connection, purpose: &str) -> Result<Vec<SealedSecret>> {
+fn update(connection: &Connection, life: &KeyLife) -> Result<()> {
     connection
-        .prepare_cached("SELECT id, sealed FROM secret WHERE purpose = ?1 ORDER BY id DESC")?
-        .query_map([purpose], |row| Ok(SealedSecret { id: row.get(0)?, sealed: row.get(1)? }))?
-        .collect()
+        .prepare_cached(
+            "UPDATE sealed_key SET announced_at = ?2, active_at = ?3, retired_at = ?4,
+                 longest_token_s = ?5 WHERE kid = ?1",
+        )?
+        .execute((
+            &life.kid,
+            Millis(life.announced_at),
+            life.active_at.map(Millis),
+            life.retired_at.map(Millis),
+            whole_seconds(life.longest_token),
+        ))?;
+    Ok(())
 }
 
-pub(super) fn add_first_secret(
-    connection: &Connection,
-    purpose: &str,
-    sealed: &[u8],
-    now: Timestamp,
-) -> Result<bool> {
-    let added = connection
-        .prepare_cached(
-            "INSERT INTO secret (purpose, created_at, sealed) SELECT ?1, ?2, ?3
-             WHERE NOT EXISTS (SELECT 1 FROM secret WHERE purpose = ?1)",
-        )?
-        .execute((purpose, Millis(now), sealed))?;
-    Ok(added == 1)
+fn delete(connection: &Connection, kid: &str) -> Result<()> {
+    connection.prepare_cached("DELETE FROM sealed_key WHERE kid = ?1")?.execute([kid])?;
+    Ok(())
+}
+
+/// Never less than it is.
+fn whole_seconds(duration: Duration) -> Count {
+    Count(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
 }

@@ -12,7 +12,7 @@ const APPLICATION_ID: i32 = 0x4374_536e;
 
 /// What has been done to the schema since the beginning. Only ever added to: the position in the
 /// list is the version.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_revoked_clients.sql"),
     include_str!("migrations/0003_used_token.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_lifetimes.sql"),
     include_str!("migrations/0006_status.sql"),
     include_str!("migrations/0007_follower.sql"),
+    include_str!("migrations/0008_keys.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

@@ -21,9 +21,9 @@ use super::{
     session, status, used_token,
 };
 use crate::store::{
-    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, NewGrant,
-    Position, RotationOutcome, RotationRequest, SealedSecret, Snapshot, StatusList, Store, Use,
-    UsedOnce,
+    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, KeyChange,
+    KeysChanged, Moment, NewGrant, Position, RotationOutcome, RotationRequest, Snapshot,
+    StatusList, Store, Use, UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
 
@@ -300,26 +300,12 @@ impl Store for SqliteStore {
         self.commit(move |connection| used_token::use_once(connection, &used, now))
     }
 
-    fn signing_keys(&self) -> Answer<'_, Vec<SealedKey>> {
-        self.read(keyring::signing_keys)
+    fn keys(&self) -> Answer<'_, Vec<SealedKey>> {
+        self.read(keyring::all)
     }
 
-    fn add_signing_key(&self, key: SealedKey) -> Answer<'_, bool> {
-        self.commit(move |connection| keyring::add_signing_key(connection, &key))
-    }
-
-    fn secrets<'a>(&'a self, purpose: &'a str) -> Answer<'a, Vec<SealedSecret>> {
-        self.read(move |connection| keyring::secrets(connection, purpose))
-    }
-
-    fn add_first_secret<'a>(
-        &'a self,
-        purpose: &'a str,
-        sealed: Vec<u8>,
-        now: Timestamp,
-    ) -> Answer<'a, bool> {
-        let purpose = purpose.to_owned();
-        self.commit(move |connection| keyring::add_first_secret(connection, &purpose, &sealed, now))
+    fn change_keys(&self, change: KeyChange) -> Answer<'_, KeysChanged> {
+        self.commit(move |connection| keyring::change(connection, change))
     }
 
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>> {

@@ -190,7 +190,7 @@ async fn userinfo_takes_opaque_tokens() {
         std::slice::from_ref(&app.issuer),
         serde_json::Map::new(),
     );
-    let token = app.opaque_tokens.seal(&claims, &process::SystemRandom).unwrap();
+    let token = app.keys.load().opaque_tokens.seal(&claims, &process::SystemRandom).unwrap();
     let request =
         Request::get("/userinfo").header(header::AUTHORIZATION, format!("Bearer {token}"));
     let answer = site.send(request.body(Body::empty()).unwrap()).await;

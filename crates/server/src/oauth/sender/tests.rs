@@ -55,7 +55,7 @@ impl Key {
 }
 
 fn nonce_at(site: &Fixture, now: Timestamp) -> Option<String> {
-    site.app.sender_constraint.rules.dpop.nonce(now)
+    site.app.keys.load().sender_rules.dpop.nonce(now)
 }
 
 struct Answer {
@@ -127,7 +127,8 @@ async fn granted(site: &Fixture, client_id: &str, sender: Sender) -> (Grant, Str
     let grant = Grant { client_id: client_id.into(), sender, scope, ..site.grant(&subject) };
     let new = NewGrant { grant: grant.clone(), remember: false };
     site.app.store().begin_grant(new).await.unwrap();
-    let token = site.app.grant_tokens.issue(Kind::Refresh, grant.id, 1);
+    let token =
+        site.app.keys.load().grant_tokens.issue(Kind::Refresh, grant.id, 1, grant.rotated_at);
     (grant, token)
 }
 
@@ -335,7 +336,7 @@ async fn a_code_that_is_bound_to_a_key_is_redeemed_with_it() {
     };
     let new = NewGrant { grant: grant.clone(), remember: false };
     site.app.store().begin_grant(new).await.unwrap();
-    let code = site.app.grant_tokens.issue(Kind::Code, grant.id, 0);
+    let code = site.app.keys.load().grant_tokens.issue(Kind::Code, grant.id, 0, grant.created_at);
     let form = [
         ("grant_type", "authorization_code"),
         ("client_id", "bound"),

@@ -105,7 +105,8 @@ async fn a_refreshed_token_is_listed_and_falls_with_its_grant() {
     let grant = site.grant(&alice.subject);
     let new = NewGrant { grant: grant.clone(), remember: false };
     site.app.store().begin_grant(new).await.unwrap();
-    let refresh = site.app.grant_tokens.issue(Kind::Refresh, grant.id, 1);
+    let refresh =
+        site.app.keys.load().grant_tokens.issue(Kind::Refresh, grant.id, 1, grant.rotated_at);
     let form = format!("grant_type=refresh_token&refresh_token={refresh}");
     let (_, first) = token(&site, &form).await;
     // The same one again, since the answer was lost: another access token, with its own place.

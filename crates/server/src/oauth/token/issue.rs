@@ -79,8 +79,7 @@ pub(super) async fn for_grant(
     let refreshable = client.may_use(GrantType::RefreshToken);
     let seconds = |until: Timestamp| Some(until.since(now).as_secs()).filter(|_| refreshable);
     Ok(TokenAnswer {
-        refresh_token: refreshable
-            .then(|| app.grant_tokens.issue(Kind::Refresh, grant.id, grant.generation)),
+        refresh_token: refreshable.then(|| refresh_token(app, grant)),
         refresh_token_timeout: seconds(grant.idle_expires_at),
         authorization_expires_in: seconds(grant.expires_at),
         id_token,
@@ -122,7 +121,7 @@ async fn access_token(
     listed: Option<&Listed>,
 ) -> Result<String, ErrorAnswer> {
     let written = match (app.token_format(client, &claims.audience).await?, listed) {
-        (TokenFormat::Opaque, _) => app.opaque_tokens.seal(claims, &SystemRandom),
+        (TokenFormat::Opaque, _) => app.keys.load().opaque_tokens.seal(claims, &SystemRandom),
         (TokenFormat::Jwt, Some(listed)) => listed.sign(claims, &app.issuer),
         (TokenFormat::Jwt, None) => {
             let key = app.signing_key(client.access_token_algorithm()).await?;
@@ -130,6 +129,12 @@ async fn access_token(
         }
     };
     written.map_err(|error| unsigned(&error).into())
+}
+
+/// The refresh token of a grant as it stands: of one generation always the same string.
+fn refresh_token(app: &App, grant: &Grant) -> String {
+    let keys = &app.keys.load().grant_tokens;
+    keys.issue(Kind::Refresh, grant.id, grant.generation, grant.rotated_at)
 }
 
 /// The answer for an access token alone.

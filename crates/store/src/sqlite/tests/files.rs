@@ -2,14 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use countersign_jose::Algorithm;
+use countersign_protocol::Timestamp;
+use countersign_protocol::key_schedule::{KeyLife, KeyUse, Wish};
+use countersign_protocol::keyring::SealedKey;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::folder::Folder;
-use crate::contract::samples::{NOW, account, grant, later, moment, rotate, session, token};
+use crate::contract::samples::{
+    NOW, account, grant, key_change, later, moment, rotate, session, signing_key, token,
+};
 use crate::error::StoreError;
-use crate::sqlite::SqliteStore;
+use crate::sqlite::{SqliteStore, migrations};
 use crate::store::{NewGrant, Store};
 
 /// A folder's files and what is in them.
@@ -175,13 +182,14 @@ async fn opening_again_finds_everything() {
             store.begin_grant(remember).await.unwrap();
             store.begin_session(session(1)).await.unwrap();
             store.put_account(account("alice"), moment(NOW)).await.unwrap();
-            store.add_first_secret("codes", vec![1], NOW).await.unwrap();
+            let keys = vec![signing_key("a key", Algorithm::ES256)];
+            store.change_keys(key_change(Wish::Schedule, keys, NOW)).await.unwrap();
         }
         let found = store.grant(grant(1).id).await.unwrap().unwrap();
         assert_eq!(found.generation, round);
         assert_eq!(store.session([1; 32]).await.unwrap(), Some(session(1)));
         assert_eq!(store.account("alice").await.unwrap(), Some(account("alice")));
-        assert_eq!(store.secrets("codes").await.unwrap()[0].sealed, [1]);
+        assert_eq!(store.keys().await.unwrap()[0].sealed, b"a key");
         // The position is there from the start.
         assert_eq!(store.position().borrow().revocation, round - 1);
         rotate(&store, 1, token(round), NOW).await.unwrap();
@@ -189,6 +197,38 @@ async fn opening_again_finds_everything() {
         drop(store);
         assert!(!folder.path("a.db-wal").exists(), "an orderly end leaves one file");
     }
+}
+
+#[tokio::test]
+async fn the_keys_of_an_older_database_go_on() {
+    let folder = Folder::new();
+    let path = folder.path("a.db");
+    let connection = Connection::open(&path).unwrap();
+    let ours = |migration: &&str| migration.contains("CREATE TABLE sealed_key");
+    let version = migrations::MIGRATIONS.iter().position(ours).unwrap();
+    for migration in &migrations::MIGRATIONS[..version] {
+        connection.execute_batch(migration).unwrap();
+    }
+    connection.pragma_update(None, "user_version", u32::try_from(version).unwrap()).unwrap();
+    connection
+        .execute_batch(
+            "INSERT INTO signing_key VALUES ('a key', 'ES256', 'active', 1000, x'01');
+             INSERT INTO secret VALUES (7, 'grant tokens', 2000, x'02');
+             PRAGMA application_id = 0x4374536e;",
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let keys = SqliteStore::open(&path).unwrap().keys().await.unwrap();
+    let at = Timestamp::from_secs;
+    let life = |kid: &str, usage, seconds, longest| KeyLife {
+        longest_token: Duration::from_secs(longest),
+        ..KeyLife::new(kid.into(), usage, at(seconds), true)
+    };
+    let signing = life("a key", KeyUse::Signature(Algorithm::ES256), 1, 86_400);
+    let secret = life("secret-7", KeyUse::GrantTokens, 2, 400 * 86_400);
+    let expected = [(signing, vec![1]), (secret, vec![2])];
+    let expected = expected.map(|(life, sealed)| SealedKey { life, sealed });
+    assert_eq!(keys, expected);
 }
 
 #[tokio::test]

@@ -3,8 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_jose::Algorithm;
+use countersign_protocol::key_schedule::{KeyState, Wish};
+
 use super::folder::Folder;
-use crate::contract::samples::{NOW, begin, client, grant, later, moment, rotate, token};
+use crate::contract::samples::{
+    NOW, begin, client, grant, key_change, later, moment, rotate, signing_key, token,
+};
 use crate::sqlite::SqliteStore;
 use crate::store::{RotationOutcome, Store, Use, UsedOnce};
 
@@ -116,6 +121,54 @@ async fn of_many_uses_of_a_token_over_both_one_is_first() {
         }
         assert_eq!(first, 1);
     }
+}
+
+/// Both are asked all the time, with clocks that are not the same, while months pass.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_agree_which_key_signs_through_many_rotations() {
+    const ROUNDS: u64 = 300;
+    const DAY: u64 = 86_400;
+    let folder = Folder::new();
+    let tasks: Vec<_> = two(&folder)
+        .into_iter()
+        .enumerate()
+        .map(|(node, store)| {
+            tokio::spawn(async move {
+                let mut signed: Vec<String> = Vec::new();
+                for round in 0..ROUNDS {
+                    let now = later(round * DAY + node as u64 * 1_800);
+                    let key = signing_key(&format!("{round} {node}"), Algorithm::ES256);
+                    let mut change = key_change(Wish::Schedule, vec![key], now);
+                    change.uses = &change.uses[..1];
+                    change.settings.rotation = Some(Duration::from_secs(5 * DAY));
+                    store.change_keys(change).await.unwrap();
+                    let keys = store.keys().await.unwrap();
+                    let mut active = keys.iter().filter(|k| k.life.state() == KeyState::Active);
+                    let kid = active.next().expect("one signs").life.kid.clone();
+                    assert!(active.next().is_none(), "no other does: {keys:?}");
+                    if signed.last() != Some(&kid) {
+                        assert!(!signed.contains(&kid), "none signs again");
+                        signed.push(kid);
+                    }
+                }
+                signed
+            })
+        })
+        .collect();
+    let mut seen = Vec::new();
+    for task in tasks {
+        seen.push(task.await.unwrap());
+    }
+    for signed in &seen {
+        assert!(signed.len() > 20, "{signed:?}");
+    }
+    // Each may have missed some, but never saw them in another order.
+    let order = |of: &[String], by: &[String]| {
+        let places: Vec<_> = of.iter().filter_map(|k| by.iter().position(|b| b == k)).collect();
+        assert!(places.is_sorted(), "{seen:?}");
+        places.len()
+    };
+    assert!(order(&seen[0], &seen[1]) > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,254 @@
+//! The keys that this process works with. The store says which of them signs; here they are opened,
+//! swapped as a whole when the store has moved, and replaced when the schedule says so.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use countersign_jose::{Algorithm, Error};
+use countersign_protocol::Timestamp;
+use countersign_protocol::grant_token::GrantTokenKeys;
+use countersign_protocol::key_schedule::{
+    KeyLife, KeyState, KeyUse, Settings, UNCONFIRMED_MAX, Wish,
+};
+use countersign_protocol::keyring::{self, Keyring, KeyringError, SealedKey, Secret};
+use countersign_protocol::opaque_token::OpaqueTokenKeys;
+use countersign_protocol::seal::{MasterKey, WrongMasterKey};
+use countersign_store::{KeyChange, KeysChanged, Store, StoreError};
+use countersign_verify::{DpopNonces, DpopRules, SenderRules};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::process::{self, SystemRandom};
+use crate::web::document::Document;
+use crate::web::site::FormKeys;
+
+/// How often the schedule is asked at least, and the keys are compared with those in the store.
+const ROUND: Duration = Duration::from_secs(60);
+/// After a failure the store is asked again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Opened keys, all as of one moment.
+#[derive(Debug)]
+pub(crate) struct ServingKeys {
+    pub(crate) keyring: Keyring,
+    /// The JWKS as it is served.
+    pub(crate) jwks: Document,
+    pub(crate) grant_tokens: GrantTokenKeys,
+    pub(crate) opaque_tokens: OpaqueTokenKeys,
+    /// What is asked of senders; the nonces of DPoP are computed, so every server on this store
+    /// knows them.
+    pub(crate) sender_rules: SenderRules,
+    pub(crate) forms: Arc<FormKeys>,
+    lives: Vec<KeyLife>,
+}
+
+impl ServingKeys {
+    /// Opens what is stored.
+    pub(crate) fn open(stored: &[SealedKey], master: &MasterKey) -> Result<Self, KeyringError> {
+        let keyring = Keyring::open(stored, master)?;
+        let jwks = serde_json::to_vec(keyring.published()).expect("a key set is plain data");
+        let secrets = |usage| keyring::open_secrets(usage, stored, master);
+        let (grant, opaque) = (secrets(KeyUse::GrantTokens)?, secrets(KeyUse::OpaqueTokens)?);
+        Ok(Self {
+            jwks: Document::new(jwks.into()),
+            keyring,
+            grant_tokens: GrantTokenKeys::new(&grant).ok_or(WrongMasterKey)?,
+            opaque_tokens: OpaqueTokenKeys::new(&opaque).ok_or(WrongMasterKey)?,
+            sender_rules: sender_rules(&secrets(KeyUse::DpopNonces)?).ok_or(WrongMasterKey)?,
+            forms: Arc::new(FormKeys::new(&secrets(KeyUse::Forms)?)),
+            lives: stored.iter().map(|key| key.life.clone()).collect(),
+        })
+    }
+}
+
+fn sender_rules(secrets: &[Secret]) -> Option<SenderRules> {
+    let (newest, others) = secrets.split_first()?;
+    let others = others.iter().map(|secret| &secret.bytes[..]);
+    let dpop = DpopRules::new().with_nonces(DpopNonces::new(&newest.bytes, others));
+    Some(SenderRules { dpop, ..SenderRules::default() })
+}
+
+/// The keys in use, and when they were last found to be those in the store.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    serving: ArcSwap<ServingKeys>,
+    origin: Instant,
+    /// Milliseconds after `origin`.
+    confirmed_at: AtomicU64,
+    /// Wakes the task that looks after them.
+    changed: Notify,
+}
+
+impl Keys {
+    pub(crate) fn new(serving: ServingKeys) -> Self {
+        let serving = ArcSwap::from_pointee(serving);
+        Self {
+            serving,
+            origin: Instant::now(),
+            confirmed_at: AtomicU64::new(0),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn load(&self) -> Guard<Arc<ServingKeys>> {
+        self.serving.load()
+    }
+
+    /// Whether they may be used: who has not seen the store for long does not know which key signs,
+    /// and the schedule allows for no longer delay.
+    pub(crate) fn are_confirmed(&self) -> bool {
+        let confirmed_at = Duration::from_millis(self.confirmed_at.load(Ordering::Relaxed));
+        self.origin.elapsed().saturating_sub(confirmed_at) < UNCONFIRMED_MAX
+    }
+
+    /// Takes over what was read from the store after `read_at`.
+    fn replace(&self, stored: &[SealedKey], master: &MasterKey, read_at: Instant) -> bool {
+        let same = {
+            let serving = self.serving.load();
+            serving.lives.iter().eq(stored.iter().map(|key| &key.life))
+        };
+        if !same {
+            match ServingKeys::open(stored, master) {
+                Ok(keys) => {
+                    self.serving.store(Arc::new(keys));
+                    self.changed.notify_one();
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the changed keys can't be read; the old ones stay");
+                    return false;
+                }
+            }
+        }
+        let millis = (read_at - self.origin).as_millis();
+        self.confirmed_at.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+        true
+    }
+}
+
+/// At the start: what is due is done before the first token is signed, so that no key is deleted
+/// before the tokens of this server have expired. At the first start it makes the keys that are
+/// made in no time.
+pub(crate) async fn first(
+    settings: Settings,
+    store: &dyn Store,
+    master: &MasterKey,
+) -> Result<Result<ServingKeys, KeyringError>, StoreError> {
+    let mut candidates = Vec::new();
+    loop {
+        let brought = !candidates.is_empty();
+        let change = KeyChange {
+            wish: Wish::Schedule,
+            uses: KeyUse::ALL,
+            settings,
+            candidates: std::mem::take(&mut candidates),
+            now: process::now(),
+        };
+        let KeysChanged::Done { wanted, .. } = store.change_keys(change).await? else { break };
+        let mut quick = wanted;
+        quick.retain(|usage| *usage != KeyUse::Signature(Algorithm::RS256));
+        // One of each will do; their successors are made beside the first answers.
+        quick.dedup();
+        if brought || quick.is_empty() {
+            break;
+        }
+        match quick.into_iter().map(|usage| make(usage, master)).collect::<Result<_, _>>() {
+            Ok(made) => candidates = made,
+            Err(error) => return Ok(Err(error.into())),
+        }
+    }
+    let stored = store.keys().await?;
+    Ok(ServingKeys::open(&stored, master))
+}
+
+fn make(usage: KeyUse, master: &MasterKey) -> Result<SealedKey, Error> {
+    keyring::generate(usage, master, process::now(), &SystemRandom)
+}
+
+/// Reads the keys of the store, whoever has changed them.
+pub(crate) async fn reload(app: &App, master: &MasterKey) -> Result<(), StoreError> {
+    let read_at = Instant::now();
+    let stored = app.store().keys().await?;
+    if app.keys.replace(&stored, master, read_at) {
+        app.site.replace_forms(Arc::clone(&app.keys.load().forms));
+        for key in stored.iter().filter(|key| key.life.state() == KeyState::Active) {
+            if let Some((algorithm, since)) = key.life.usage.algorithm().zip(key.life.active_at) {
+                app.metrics.key_active_since(algorithm.name(), since);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Does what the schedule says, when it is due; makes the keys that are missing. An RSA key takes
+/// as long as some ten thousand signatures, so it is made beside the first answers.
+pub(crate) async fn keep(app: Arc<App>, master: Arc<MasterKey>) {
+    loop {
+        let wait = match round(&app, &master).await {
+            Ok(next_at) => {
+                app.metrics.next_key_step(next_at);
+                next_at.map_or(ROUND, |next_at| next_at.since(process::now()).min(ROUND))
+            }
+            Err(error) => {
+                tracing::error!(code = error.code(), %error, "the keys could not be looked after");
+                RETRY_AFTER
+            }
+        };
+        // A clock that was set back makes a step due again and again; not at once.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        // Somebody else's change may have left something to do: a revoked key has no successor's
+        // successor yet.
+        let _ = tokio::time::timeout(wait, app.keys.changed.notified()).await;
+    }
+}
+
+async fn round(app: &App, master: &Arc<MasterKey>) -> Result<Option<Timestamp>, StoreError> {
+    let mut candidates = Vec::new();
+    loop {
+        let change = KeyChange {
+            wish: Wish::Schedule,
+            uses: KeyUse::ALL,
+            settings: app.key_settings,
+            candidates: std::mem::take(&mut candidates),
+            now: process::now(),
+        };
+        let KeysChanged::Done { steps, wanted, next_at } = app.store().change_keys(change).await?
+        else {
+            return Ok(None);
+        };
+        for step in steps {
+            tracing::debug!(?step, "keys");
+        }
+        reload(app, master).await?;
+        if wanted.is_empty() {
+            return Ok(next_at);
+        }
+        candidates = make_wanted(wanted, master).await;
+        if candidates.is_empty() {
+            return Ok(next_at);
+        }
+    }
+}
+
+/// One key of each use at a time, so that the first RSA key does not wait for the second.
+async fn make_wanted(mut wanted: Vec<KeyUse>, master: &Arc<MasterKey>) -> Vec<SealedKey> {
+    wanted.dedup();
+    let master = Arc::clone(master);
+    let made = tokio::task::spawn_blocking(move || {
+        let made = wanted.into_iter().map(|usage| make(usage, &master));
+        made.collect::<Result<Vec<_>, _>>()
+    });
+    match made.await {
+        Ok(Ok(made)) => made,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a key could not be made");
+            Vec::new()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a key could not be made");
+            Vec::new()
+        }
+    }
+}
