@@ -273,14 +273,7 @@ impl VerifierBuilder {
         }
         let public_url = public_url(self.public_url.as_deref(), &self.audience)?;
         let policy = Policy::access_token(&self.issuer, &self.audience, &self.algorithms)?;
-        let credentials = match &self.revocations {
-            Revocations::Undecided if self.status_lists => None,
-            Revocations::Undecided => return Err(BuildError::RevocationsUndecided),
-            Revocations::None => None,
-            Revocations::Follow(credentials) => {
-                Some(credentials.clone().ok_or(BuildError::EmptyClientId)?)
-            }
-        };
+        let credentials = self.feed_credentials()?;
         let (endpoints, endpoints_seen) = watch::channel(None);
         let status_lists = self.lists(&runtime)?;
         let introspector = self
@@ -332,6 +325,17 @@ impl VerifierBuilder {
             tasks.push(runtime.spawn(acknowledger.run()).abort_handle());
         }
         Ok(Verifier::new(shared, tasks))
+    }
+
+    /// For the feed, if it is followed.
+    fn feed_credentials(&self) -> Result<Option<HeaderValue>, BuildError> {
+        match &self.revocations {
+            Revocations::Undecided if self.status_lists => Ok(None),
+            Revocations::Undecided => Err(BuildError::RevocationsUndecided),
+            Revocations::None => Ok(None),
+            Revocations::Follow(None) => Err(BuildError::EmptyClientId),
+            Revocations::Follow(credentials) => Ok(credentials.clone()),
+        }
     }
 
     /// Only where there is no feed to follow.
