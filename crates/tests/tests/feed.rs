@@ -29,10 +29,14 @@ fn refusal(verifier: &Verifier, token: &str) -> Option<Error> {
 }
 
 async fn verifier(server: &Server<'_>) -> Verifier {
+    verifier_within(server, BOUND).await
+}
+
+async fn verifier_within(server: &Server<'_>, bound: Duration) -> Verifier {
     let secret = DEMO_SERVICE.secret.expect("it is confidential");
     let verifier = Verifier::discover(&server.site.issuer(), &resource(server))
         .revocations(DEMO_SERVICE.id, secret)
-        .max_staleness(BOUND)
+        .max_staleness(bound)
         .start()
         .expect("well described");
     tokio::time::timeout(PATIENCE, verifier.ready()).await.expect("ready in time");
@@ -145,4 +149,53 @@ async fn of_twenty_verifiers_each_refuses_what_was_revoked() {
     let (median, most) = (took[took.len() / 2], took[took.len() - 1]);
     println!("{} refusals: median {median:?}, at most {most:?}", took.len());
     assert!(most < Duration::from_secs(1), "the last one after {most:?}");
+}
+
+/// design/revocation.md, "A revocation barrier": when the answer says that nobody is outstanding,
+/// nobody accepts, from that moment on, however its connection behaves. The verifiers follow one
+/// server, and the revocations come through another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn when_nobody_is_outstanding_nobody_accepts() {
+    const ROUNDS: usize = 16;
+    let site = Site::of_serve("");
+    let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let server = site.start_at(inside);
+    let other = site.start_at((Ipv4Addr::LOCALHOST, free_port()).into());
+    let proxy = Proxy::start(site.address, inside);
+    let mut verifiers = Vec::new();
+    for _ in 0..5 {
+        verifiers.push(verifier_within(&server, Duration::from_secs(1)).await);
+    }
+    let logins = log_in(&server, ROUNDS);
+    let (mut accepted, mut settled, mut open) = (0, 0, 0);
+    for (round, tokens) in logins.iter().enumerate() {
+        let says = || verifiers.iter().map(|verifier| refusal(verifier, &tokens.access));
+        accepted += says().filter(Option::is_none).count();
+        proxy.tell(match round % 8 {
+            0 => Relay::Cut,
+            2 => Relay::Stall,
+            4 => Relay::Late(Duration::from_millis(300)),
+            6 => Relay::Slow(400),
+            _ => Relay::Pass,
+        });
+        let fields = [("token", &*tokens.refresh), ("wait", "propagated"), ("wait_ms", "700")];
+        let answer = other.send(&DEMO_WEB.form("/revoke", &fields));
+        let after: Vec<_> = says().collect();
+        let said = answer.json();
+        assert_eq!(answer.status, 200, "{said}");
+        if said["outstanding"].as_array().is_some_and(Vec::is_empty) {
+            settled += 1;
+            assert!(after.iter().all(Option::is_some), "round {round}: {said}, but {after:?}");
+        } else {
+            open += 1;
+        }
+        if round % 8 == 7 {
+            let everyone = || verifiers.iter().all(Verifier::is_ready);
+            eventually("all are current again", everyone).await;
+        }
+    }
+    println!(
+        "accepted {accepted} times before; {settled} settled, {open} with someone outstanding"
+    );
+    assert!(accepted >= 2 * ROUNDS && settled >= ROUNDS / 4, "hardly anything was tried");
 }

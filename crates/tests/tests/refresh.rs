@@ -136,6 +136,29 @@ fn the_client_is_told_how_long_its_token_lives() {
     assert!(service.get("refresh_token_timeout").is_none(), "{service}");
 }
 
+/// design/rotation.md, property 5.
+#[test]
+fn junk_is_counted_and_costs_the_store_nothing() {
+    const COUNT: u64 = 50;
+    let site = Site::of_serve("");
+    let server = site.start();
+    let good = log_in(&server, DEMO_WEB).refresh;
+    let counted = |name: &str| server.counted(&format!("countersign_{name}_total"));
+    let before = (counted("junk_tokens"), counted("store_commits"));
+    for number in 0..COUNT {
+        // A character of the grant's id, of the generation, or of the MAC: none of it can be had
+        // without the key.
+        let at = 12 + usize::try_from(number).expect("small");
+        let other = if good.as_bytes()[at] == b'A' { "B" } else { "A" };
+        let junk = format!("{}{other}{}", &good[..at], &good[at + 1..]);
+        is_refused(&refresh(&server, DEMO_WEB, &junk, &[]), "invalid_grant");
+    }
+    let after = (counted("junk_tokens"), counted("store_commits"));
+    assert_eq!((after.0 - before.0, after.1 - before.1), (COUNT, 0));
+    assert_ne!(Tokens::of(&refresh(&server, DEMO_WEB, &good, &[])).refresh, good);
+    assert!(counted("store_commits") > after.1, "what is no junk is stored");
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder can be made");
     for entry in fs::read_dir(from).expect("it is there") {
