@@ -58,6 +58,9 @@ pub(crate) struct App {
     pub(crate) key_settings: key_schedule::Settings,
     pub(crate) denied: DenySet,
     pub(crate) followers: Arc<Followers>,
+    /// The place in the order of revocations up to which this server itself has followed the store:
+    /// its own deny set, and its keys.
+    pub(crate) followed: watch::Sender<u64>,
     /// Answers that wait for every verifier.
     pub(crate) barriers: Semaphore,
     pub(crate) sender_constraint: SenderConstraint,
@@ -143,6 +146,7 @@ impl App {
             key_settings: parts.key_settings,
             denied: DenySet::new(),
             followers: Arc::default(),
+            followed: watch::Sender::new(0),
             barriers: Semaphore::new(BARRIERS_MAX),
             sender_constraint: parts.sender_constraint,
             used_tokens: Arc::new(StoredUses(Arc::clone(&parts.store))),

@@ -208,3 +208,46 @@ async fn declare_user(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use countersign_protocol::grant::EndReason;
+    use countersign_protocol::lifetimes::revocation_horizon;
+    use countersign_store::{GrantSelector, NewGrant};
+
+    use super::*;
+    use crate::fixture::Fixture;
+
+    /// The first start gives tokens an hour, the second a minute: those of the first are alive.
+    #[tokio::test]
+    async fn a_shorter_lifetime_at_the_next_start_forgets_no_revocation_early() {
+        let site = Fixture::open().await;
+        let lifetime = "COUNTERSIGN__TOKENS__ACCESS_TOKEN_S";
+        let first = site.start_again(&[(lifetime, "3600")]).await;
+        let second = site.start_again(&[(lifetime, "60")]).await;
+        assert_eq!(second.lifetimes.access_token, Duration::from_secs(60));
+        drop(first);
+        let grant = site.grant("alice");
+        let new = NewGrant { grant: grant.clone(), remember: false };
+        second.store().begin_grant(new).await.unwrap();
+        let (one, moment) = (GrantSelector::One(grant.id), second.moment());
+        let ended = second.store().end_grants(one, EndReason::UserRevoked, moment).await.unwrap();
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(ended.expires_at, revocation_horizon(hour, moment.now));
+    }
+
+    #[tokio::test]
+    async fn what_was_disabled_by_command_stays_so_at_the_next_start() {
+        let site = Fixture::open().await;
+        let web = site.app.client("web").await.unwrap().unwrap();
+        let disabled = Client { disabled: true, ..(*web).clone() };
+        site.app.store().put_client(disabled, site.app.moment()).await.unwrap();
+        let again = site.start_again(&[]).await;
+        assert!(again.client("web").await.unwrap().is_none());
+        // And is not published anew each time.
+        let events = again.store().revocations_after(0, 10).await.unwrap().unwrap();
+        assert_eq!(events.len(), 1);
+    }
+}

@@ -83,6 +83,16 @@ impl Fixture {
         site
     }
 
+    /// A second server on the same store, with this over its configuration.
+    pub(crate) async fn start_again(&self, environment: &[(&str, &str)]) -> Arc<App> {
+        let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let file = self.folder.join("countersign.toml");
+        let (config, _) = Config::load(&file, environment).unwrap();
+        let opened = bootstrap::open(&self.folder, None).unwrap();
+        let (_stop, stopping) = watch::channel(false);
+        bootstrap::assemble(&config, &opened, None, stopping).await.unwrap()
+    }
+
     /// A new account with [`PASSWORD`].
     pub(crate) fn account(&self, name: &str) -> Account {
         Account {

@@ -48,6 +48,7 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
             tokio::time::sleep(RETRY_AFTER).await;
             continue;
         }
+        app.followed.send_replace(applied.unwrap_or_default());
         if position.changed().await.is_err() {
             return;
         }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
+    task::{AbortHandle, JoinHandle},
 };
 
 use crate::{
@@ -186,8 +187,8 @@ impl VerifierBuilder {
     /// revocations: the name of the machine or the pod, at most 64 characters. Without one it goes
     /// by its client id and address.
     pub fn instance(self, name: &str) -> Self {
-        let visible = name.chars().filter(|c| !c.is_control()).take(64).collect();
-        Self { instance: Some(visible), ..self }
+        let visible: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+        Self { instance: Some(visible).filter(|name| !name.is_empty()), ..self }
     }
 
     /// How many used tokens are remembered at a time, in the memory of this process, for
@@ -313,16 +314,14 @@ impl VerifierBuilder {
         });
         let fetcher = Arc::new(Fetcher::new());
         let keys = KeyRefresher::new(shared.clone(), fetcher.clone(), issuer, endpoints);
-        let mut tasks = vec![runtime.spawn(keys.run()).abort_handle()];
+        let mut tasks = vec![abort(runtime.spawn(keys.run()))];
         if let Some(credentials) = credentials {
-            let (places, places_seen) = watch::channel(None);
-            let instance = self.instance.filter(|name| !name.is_empty());
-            let acknowledger =
-                Acknowledger::new(shared.clone(), places_seen, credentials.clone(), instance);
+            let (places, told) = watch::channel(None);
+            let telling =
+                Acknowledger::new(shared.clone(), told, credentials.clone(), self.instance);
             let feed =
                 FeedFollower::new(shared.clone(), fetcher, endpoints_seen, credentials, places);
-            tasks.push(runtime.spawn(feed.run()).abort_handle());
-            tasks.push(runtime.spawn(acknowledger.run()).abort_handle());
+            tasks.extend([runtime.spawn(feed.run()), runtime.spawn(telling.run())].map(abort));
         }
         Ok(Verifier::new(shared, tasks))
     }
@@ -379,6 +378,11 @@ fn public_url(given: Option<&str>, audience: &str) -> Result<String, BuildError>
     let uri = audience.parse::<Uri>().ok();
     let origin = uri.and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?)));
     Ok(origin.filter(|origin| origin.starts_with("http")).unwrap_or_default())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the handle of a task that runs on by itself")]
+fn abort(task: JoinHandle<()>) -> AbortHandle {
+    task.abort_handle()
 }
 
 impl fmt::Debug for VerifierBuilder {

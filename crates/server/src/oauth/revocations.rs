@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use countersign_protocol::client::Client;
+use countersign_protocol::revocation::RevokedKind;
 use countersign_protocol::wire::params::Params;
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::StoreError;
@@ -32,6 +33,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const READ_MAX: usize = 1_000;
 /// Frames that may wait for a slow reader before the server stops reading for it.
 const FRAMES_WAITING: usize = 4;
+/// How long the news of a revoked key waits for this server's own keys.
+const KEYS_PATIENCE: Duration = Duration::from_millis(500);
 /// A reader that takes nothing for so long is left.
 const SLOW_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -126,6 +129,9 @@ async fn follow(
                     text.push_str(&format!("id: {seq}\nevent: revoked\ndata: {data}\n\n"));
                 }
                 sent = events.last().map_or(sent, |event| event.seq);
+                if events.iter().any(|event| event.kind == RevokedKind::Key) {
+                    keys_are_replaced(app, sent).await;
+                }
                 feed.sent(sent);
                 if !send(frames, text).await {
                     return Ok(());
@@ -155,6 +161,15 @@ async fn follow(
             () = frames.closed() => return Ok(()),
         };
     }
+}
+
+/// A verifier that hears of a revoked key asks for the keys at once: they have to be the new ones
+/// by then.
+async fn keys_are_replaced(app: &App, seq: u64) {
+    let mut followed = app.followed.subscribe();
+    let replaced = followed.wait_for(|followed| *followed >= seq);
+    // Later than that the revocation matters more.
+    let _ = tokio::time::timeout(KEYS_PATIENCE, replaced).await;
 }
 
 /// Hands a frame over. Answers whether the reader took it.
@@ -198,5 +213,97 @@ mod tests {
         site.app.store().put_client(closed, site.app.moment()).await.unwrap();
         let ended = tokio::time::timeout(3 * HEARTBEAT, feed).await;
         ended.expect("it ends").unwrap().unwrap();
+    }
+    /// Frames of a feed, as text.
+    type Read = mpsc::Receiver<Result<Bytes, std::convert::Infallible>>;
+
+    async fn begin(site: &Fixture, from: u64) -> (Read, tokio::task::JoinHandle<()>) {
+        let app = Arc::clone(&site.app);
+        let client = app.client("api").await.unwrap().unwrap();
+        let feed = Followers::open(&app, "api", String::new(), from).await.unwrap().unwrap();
+        let (frames, read) = mpsc::channel(FRAMES_WAITING);
+        let task = tokio::spawn(async move {
+            follow(&app, &client, &feed, from, &frames).await.unwrap();
+        });
+        (read, task)
+    }
+
+    async fn next(read: &mut Read) -> String {
+        let frame = tokio::time::timeout(Duration::from_secs(10), read.recv()).await;
+        let bytes = frame.expect("in time").expect("the feed goes on").unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    /// Revokes so many tokens at once.
+    async fn revoke(site: &Fixture, count: u64) {
+        let mut revoking = tokio::task::JoinSet::new();
+        let until = crate::process::now().plus(Duration::from_secs(600));
+        for number in 0..count {
+            let app = Arc::clone(&site.app);
+            revoking.spawn(async move {
+                app.store().revoke_token(format!("a token with the number {number}"), until).await
+            });
+        }
+        assert!(revoking.join_all().await.iter().all(Result::is_ok));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_reader_that_reads_nothing_costs_little_and_delays_nobody() {
+        const COUNT: u64 = 8_000;
+        let site = Fixture::open().await;
+        let (stuck, stuck_feed) = begin(&site, 0).await;
+        let (mut quick, _quick_feed) = begin(&site, 0).await;
+        revoke(&site, COUNT).await;
+        let mut seen = 0;
+        while seen < COUNT {
+            let text = next(&mut quick).await;
+            for line in text.lines().filter_map(|line| line.strip_prefix("id: ")) {
+                seen += 1;
+                assert_eq!(line.parse(), Ok(seen), "in order, without a gap");
+            }
+        }
+        assert_eq!(stuck.len(), FRAMES_WAITING, "as many as may wait, however much there is");
+        drop(stuck);
+        tokio::time::timeout(SLOW_PATIENCE, stuck_feed).await.expect("it ends").unwrap();
+        let moved = site.app.followers.list();
+        let gone = moved.iter().filter(|follower| follower.gone_at.is_some()).count();
+        assert_eq!((moved.len(), gone), (2, 1));
+    }
+
+    #[tokio::test]
+    async fn a_follower_resumes_from_its_place_and_starts_again_when_that_is_forgotten() {
+        let site = Fixture::open().await;
+        revoke(&site, 3).await;
+        let (mut read, _feed) = begin(&site, 1).await;
+        assert!(next(&mut read).await.starts_with("event: hello"));
+        let text = next(&mut read).await;
+        let ids: Vec<_> = text.lines().filter(|line| line.starts_with("id: ")).collect();
+        assert_eq!(ids, ["id: 2", "id: 3"]);
+        // All three are dead by then, so a place before the last of them leads nowhere any more.
+        let later = crate::process::now().plus(Duration::from_secs(1_000));
+        site.app.store().sweep(site.app.lifetimes.clone(), later).await.unwrap();
+        for (from, expect) in
+            [(1, "event: reset"), (9, "event: reset"), (3, "event: heartbeat\ndata: {\"")]
+        {
+            let (mut read, _feed) = begin(&site, from).await;
+            assert!(next(&mut read).await.starts_with("event: hello"));
+            let text = next(&mut read).await;
+            assert!(text.starts_with(expect), "{from}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_news_of_a_revoked_key_comes_after_this_servers_own_keys() {
+        let site = Fixture::open().await;
+        let (mut read, _feed) = begin(&site, 0).await;
+        for _ in ["hello", "heartbeat"] {
+            next(&mut read).await;
+        }
+        let app = Arc::clone(&site.app);
+        let waiting = tokio::spawn(async move { keys_are_replaced(&app, 1).await });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(!waiting.is_finished());
+        site.app.followed.send_replace(1);
+        tokio::time::timeout(KEYS_PATIENCE / 2, waiting).await.expect("at once").unwrap();
     }
 }

@@ -260,7 +260,42 @@ pub(crate) struct SessionLine {
 
 #[cfg(test)]
 mod tests {
+    use countersign_store::NewGrant;
+
     use super::*;
+    use crate::fixture::{Fixture, PASSWORD, session_of};
+
+    /// Each way that a person ends grants: here at once, and in the order for every verifier.
+    #[tokio::test]
+    async fn whatever_a_person_ends_is_refused_and_published() {
+        for (path, field) in [
+            ("/account/grants/revoke", "grant_id"),
+            ("/account/sign-out-everywhere", ""),
+            ("/logout", "everywhere"),
+        ] {
+            let site = Fixture::open().await;
+            let alice = site.alice().await;
+            let grant = site.grant(&alice.subject);
+            let new = NewGrant { grant: grant.clone(), remember: false };
+            site.app.store().begin_grant(new).await.unwrap();
+            let login = [("username", "alice"), ("password", PASSWORD)];
+            let session = session_of(&site.submit("/login", "", &login).await);
+            let id = grant.id.to_string();
+            let value = if field == "grant_id" { &id } else { "true" };
+            let form = [(field, value)];
+            let form = if field.is_empty() { &[] } else { &form[..] };
+            let response = site.submit(path, &session, form).await;
+            assert!(response.status().as_u16() < 400, "{path}: {}", response.status());
+            let events = site.app.store().revocations_after(0, 10).await.unwrap().unwrap();
+            let told: Vec<_> = events.iter().map(|event| &*event.id).collect();
+            assert_eq!(told, [&*id], "{path}");
+            let claims = countersign_jose::AccessToken {
+                grant_id: Some(id.clone()),
+                ..countersign_jose::AccessToken::default()
+            };
+            assert!(site.app.denied.is_revoked((&claims).into(), process::now()), "{path}");
+        }
+    }
 
     #[test]
     fn past_times_are_told_in_words() {

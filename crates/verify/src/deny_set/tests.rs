@@ -242,3 +242,48 @@ fn readers_see_every_client_while_another_thread_prunes() {
         });
     });
 }
+
+/// As at full size, only smaller: entries of all kinds, half of them dead, loaded in one go.
+#[test]
+fn many_entries_of_all_kinds_are_each_found_and_nothing_else_is() {
+    const COUNT: u64 = 60_000;
+    let set = DenySet::new();
+    let name = |number: u64| format!("id {number}");
+    for number in 0..COUNT {
+        let (id, until) = (name(number), if number % 2 == 0 { later(60) } else { NOW });
+        let revoked = match number % 600 {
+            0..400 => Revoked::Grant(&id),
+            400..598 => Revoked::Token(&id),
+            598 => Revoked::Client { client_id: &id, issued_until: number },
+            _ => Revoked::Key(&id),
+        };
+        assert!(set.insert(revoked, until));
+    }
+    for pruned in [false, true] {
+        if pruned {
+            set.prune(NOW);
+            assert_eq!(set.len() as u64, COUNT / 2);
+        }
+        for number in 0..COUNT {
+            let id = name(number);
+            let nothing = TokenNames {
+                token_id: "-",
+                grant_id: None,
+                client_id: "-",
+                issued_at: number,
+                key_id: None,
+            };
+            let (hit, spared) = match number % 600 {
+                0..400 => (TokenNames { grant_id: Some(&id), ..nothing }, named(&id)),
+                400..598 => (named(&id), TokenNames { grant_id: Some(&id), ..nothing }),
+                598 => (
+                    TokenNames { client_id: &id, ..nothing },
+                    TokenNames { client_id: &id, issued_at: number + 1, ..nothing },
+                ),
+                _ => (TokenNames { key_id: Some(&id), ..nothing }, named(&id)),
+            };
+            assert_eq!(set.is_revoked(hit, NOW), number % 2 == 0, "{number}");
+            assert!(!set.is_revoked(spared, NOW), "{number}");
+        }
+    }
+}
