@@ -70,7 +70,8 @@ pub struct ReplayMemory {
 struct Used {
     keys: HashSet<IdKey, BuildKeyHasher>,
     by_expiry: BinaryHeap<Reverse<(Timestamp, IdKey)>>,
-    /// Everything that expired up to here has been forgotten.
+    /// The latest end of what has been forgotten. Not the time at which that was: a clock that was
+    /// ahead for a moment must not make everything look used until the time has caught up.
     forgotten_until: Timestamp,
 }
 
@@ -128,12 +129,12 @@ impl ReplayGuard for ReplayMemory {
 
 impl Used {
     fn forget_expired(&mut self, now: Timestamp) {
-        self.forgotten_until = self.forgotten_until.max(now);
         while let Some(Reverse((expires_at, key))) = self.by_expiry.peek().copied()
             && expires_at <= now
         {
             self.by_expiry.pop();
             self.keys.remove(&key);
+            self.forgotten_until = self.forgotten_until.max(expires_at);
         }
     }
 }
@@ -184,6 +185,17 @@ mod tests {
         assert_eq!(guard.note("i", "1", at(20), at(10)), Ok(()));
         assert_eq!(guard.note("i", "2", at(90), at(30)), Ok(()));
         assert_eq!(guard.note("i", "1", at(20), at(10)), Err(ReplayError::Replayed));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_for_a_moment_refuses_nothing_new() {
+        let guard = ReplayMemory::new(10);
+        assert_eq!(guard.note("i", "1", at(100), at(10)), Ok(()));
+        assert_eq!(guard.note("i", "2", at(3_700), at(3_610)), Ok(()));
+        // Back again: what came before is still known, and what is new passes.
+        assert_eq!(guard.note("i", "1", at(100), at(11)), Err(ReplayError::Replayed));
+        assert_eq!(guard.note("i", "3", at(102), at(12)), Ok(()));
+        assert_eq!(guard.note("i", "2", at(3_700), at(13)), Err(ReplayError::Replayed));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(super) async fn a_forgotten_token_is_not_new_again(store: Arc<dyn Store>) ->
     assert_eq!(store.sweep(Lifetimes::default(), later(60)).await?, 1);
     // The clock was set back.
     assert_eq!(store.use_once(old, NOW).await?, UsedOnce::Replayed);
+    // A clock that was ahead for a moment does not make all that is new look used.
+    assert_eq!(store.sweep(Lifetimes::default(), later(3_600)).await?, 0);
     let new = Use::new("i", "new", later(61));
     assert_eq!(store.use_once(new, NOW).await?, UsedOnce::First);
     Ok(())

@@ -479,6 +479,47 @@ async fn a_certificate_binds_tokens_if_a_listed_proxy_reports_it() {
     }
 }
 
+/// RFC 8705 §4: the refresh tokens of a public client are bound to its certificate.
+#[tokio::test]
+async fn a_refresh_token_is_bound_to_the_certificate_of_a_public_client() {
+    let more = TLS.replace(
+        "[server]",
+        "[[client]]\nclient_id = \"app\"\n\
+        token_endpoint_auth_method = \"none\"\nredirect_uris = [\"https://app.example/cb\"]\n\
+        tls_client_certificate_bound_access_tokens = true\n[server]",
+    );
+    let site = Fixture::open_with(&more).await;
+    let (own, other) = (":MAMCAQE=:", ":MAMCAQI=:");
+    let own_thumbprint = CertificateThumbprint::from_header(own).unwrap();
+    let sender = Sender::Certificate(own_thumbprint.as_str().to_owned());
+    let (grant, token) = granted(&site, "app", sender).await;
+    let refresh = async |peer: [u8; 4], certificate: &str| {
+        let form =
+            [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", &token)];
+        let mut request = request(&form, &[]);
+        request.headers_mut().insert("client-cert", certificate.parse().unwrap());
+        Answer::of(site.send_from(peer, request).await).await
+    };
+    let proxy = [10, 0, 0, 1];
+    assert_eq!(refresh(proxy, other).await.error(), "invalid_grant");
+    assert_eq!(refresh(proxy, "").await.error(), "invalid_request");
+    assert_eq!(refresh([192, 0, 2, 1], own).await.error(), "invalid_request");
+    assert_eq!(generation(&site, &grant).await, 1);
+    let answer = refresh(proxy, own).await;
+    assert_eq!(answer.claims()["cnf"]["x5t#S256"], own_thumbprint.as_str());
+    assert_eq!(generation(&site, &grant).await, 2);
+
+    let userinfo = async |peer: [u8; 4], certificate: &str| {
+        let request = Request::get("/userinfo")
+            .header(header::AUTHORIZATION, format!("Bearer {}", answer.text("access_token")))
+            .header("client-cert", certificate);
+        site.send_from(peer, request.body(Body::empty()).unwrap()).await.status().as_u16()
+    };
+    assert_eq!(userinfo(proxy, own).await, 200);
+    assert_eq!(userinfo(proxy, other).await, 401);
+    assert_eq!(userinfo([192, 0, 2, 1], own).await, 401);
+}
+
 #[tokio::test]
 async fn the_metadata_tells_what_is_offered() {
     for (more, certificates) in [("", false), (TLS, true)] {
