@@ -173,7 +173,6 @@ fn a_token_comes_in_one_header_and_nowhere_else() {
             ("nothing", Request::get(door)),
             ("query", Request::get(&format!("{door}?access_token={access}"))),
             ("another scheme", Request::get(door).basic("alice", access)),
-            ("DPoP scheme", Request::get(door).header("authorization", &format!("DPoP {access}"))),
             ("cookie", Request::get(door).header("cookie", &format!("access_token={access}"))),
         ] {
             let name = format!("{door}: {name}");
@@ -185,6 +184,15 @@ fn a_token_comes_in_one_header_and_nowhere_else() {
             {
                 table.blame(&name, &shown(&answer));
             }
+        }
+        // RFC 9449 section 7.1: a token that is bound to no key is not good in this scheme.
+        let name = format!("{door}: DPoP scheme");
+        let dpop = Request::get(door).header("authorization", &format!("DPoP {access}"));
+        let answer = server.send(&dpop);
+        table.check_shape(&name, &answer);
+        let challenge = answer.header("www-authenticate").unwrap_or_default();
+        if answer.status != 401 || !challenge.starts_with("DPoP error=\"invalid_token\"") {
+            table.blame(&name, &shown(&answer));
         }
         for (name, header) in [
             ("empty", "Bearer ".to_owned()),
