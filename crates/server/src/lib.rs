@@ -5,6 +5,7 @@
 //! | [`config`] | the configuration: where each value comes from, what is wrong with it |
 //! | `bootstrap`, `master_key`, `process` | from a configuration to a running server |
 //! | `app`, `router`, `listen`, `jobs` | state, paths, connections, background work |
+//! | `followers`, `propagation` | verifiers that are connected, and waiting for all of them |
 //! | `keys` | the keys in use, and their replacement |
 //! | `own_token`, `token_formats` | access tokens that come back, and their form |
 //! | `oauth` | the protocol endpoints, one a file |
