@@ -13,9 +13,9 @@ STOP_LIMIT_S = 10
 
 
 class Server:
-    """A running server with a data folder of its own."""
+    """A running server with a data folder of its own, and clients beside those of the demo."""
 
-    def __init__(self):
+    def __init__(self, clients=""):
         binary = os.environ.get("COUNTERSIGN_BIN")
         if not binary:
             raise RuntimeError("COUNTERSIGN_BIN names no countersign binary")
@@ -24,8 +24,11 @@ class Server:
         self.issuer = f"http://127.0.0.1:{port}"
         self.output = tempfile.TemporaryFile()
         data = os.path.join(self.folder.name, "data")
+        config = os.path.join(self.folder.name, "clients.toml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(clients.replace("ISSUER", self.issuer))
         self.process = subprocess.Popen(
-            [binary, "dev", "--port", str(port), "--data-dir", data],
+            [binary, "dev", "--port", str(port), "--data-dir", data, "--config", config],
             cwd=self.folder.name,
             stdin=subprocess.DEVNULL,
             stdout=self.output,

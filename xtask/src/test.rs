@@ -124,6 +124,15 @@ fn add_interop_steps(run: &mut Run, target: &Path, binary: Option<&Path>) {
             Err(reason) => Verdict::Skipped(reason),
         }
     });
+    run.tallied("interop: status lists (zlib, joserfc)", |tally| {
+        let Some(binary) = binary else { return no_binary() };
+        match python_packages(target) {
+            Ok(python) => {
+                execute(python_test(&python, "test_status_list.py", server(binary)), tally)
+            }
+            Err(reason) => Verdict::Skipped(reason),
+        }
+    });
     run.tallied("browser: Chromium", |tally| {
         let Some(binary) = binary else { return no_binary() };
         let chromium = machine::ensure(&["chromium", "chromium-browser"], "chromium");

@@ -5,6 +5,7 @@ mod disk;
 mod feed;
 mod hostile;
 mod nodes;
+mod opaque;
 mod operator;
 mod races;
 mod refresh;
