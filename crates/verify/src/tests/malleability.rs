@@ -7,7 +7,7 @@ use super::{describe, eventually, issuer::Issuer, ready};
 use crate::{Error, Verifier, clock};
 
 /// The orders of the ECDSA groups: with `s`, also `order - s` makes a right signature.
-const ECDSA_ORDERS: &[(Algorithm, &str)] = &[
+pub(super) const ECDSA_ORDERS: &[(Algorithm, &str)] = &[
     (Algorithm::ES256, "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"),
     (
         Algorithm::ES384,
@@ -89,7 +89,7 @@ fn symmetries(algorithm: Algorithm, real: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Everything that can be done to the text of a token without its key.
-fn twins(algorithm: Algorithm, token: &str) -> Vec<String> {
+pub(super) fn twins(algorithm: Algorithm, token: &str) -> Vec<String> {
     let [header, payload, signature] =
         token.split('.').collect::<Vec<_>>().try_into().expect("three parts");
     let real = base64url::decode(signature.as_bytes()).expect("base64url");
