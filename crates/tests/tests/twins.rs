@@ -87,6 +87,68 @@ fn a_twin_is_revoked_with_its_token_and_a_token_with_its_twin() {
     }
 }
 
+/// `r` and `S + order` instead of `S`, which Ed25519 forbids (RFC 8032 section 5.1.7).
+fn ed25519_sum(token: &str) -> String {
+    const ORDER: [u8; 32] = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+    ];
+    let (signed, signature) = token.rsplit_once('.').expect("three parts");
+    let mut bytes = base64url::decode(signature.as_bytes()).expect("base64url");
+    let mut carry = 0;
+    for (s, n) in bytes[32..].iter_mut().zip(ORDER) {
+        let digit = u32::from(*s) + u32::from(n) + carry;
+        carry = digit >> 8;
+        [*s, ..] = digit.to_le_bytes();
+    }
+    format!("{signed}.{}", base64url::encode(&bytes))
+}
+
+#[test]
+fn no_text_of_a_revoked_token_is_active_by_any_algorithm_of_the_server() {
+    const SECRET: &str = "a-secret-of-a-client-0123456789abcdef";
+    let algorithms = ["ES256", "RS256", "Ed25519"];
+    let clients: String = algorithms
+        .iter()
+        .map(|algorithm| {
+            format!(
+                "[[client]]\nclient_id = \"by-{algorithm}\"\nclient_secret = \"{SECRET}\"\n\
+                 access_token_signed_response_alg = \"{algorithm}\"\n\
+                 grant_types = [\"client_credentials\"]\nresources = [\"https://a.example\"]\n"
+            )
+        })
+        .collect();
+    let site = Site::of_serve(&clients);
+    let server = site.start();
+    for algorithm in algorithms {
+        let id = format!("by-{algorithm}");
+        let ask = |path: &str, fields: &[(&str, &str)]| {
+            server.send(&Request::form(path, fields).basic(&id, SECRET))
+        };
+        let is_active =
+            |token: &str| ask("/introspect", &[("token", token)]).json()["active"] == true;
+        let answer = ask("/token", &[("grant_type", "client_credentials")]);
+        let token = Tokens::of(&answer).access;
+        let header = base64url::decode(token.split('.').next().unwrap_or_default().as_bytes());
+        let header = String::from_utf8(header.expect("base64url")).expect("text");
+        assert!(header.contains(&format!("\"alg\":\"{algorithm}\"")), "{header}");
+        let twin = match algorithm {
+            "ES256" => twin(&token),
+            "Ed25519" => ed25519_sum(&token),
+            _ => token.replacen('.', ".=", 1),
+        };
+        assert!(is_active(&token));
+        assert_eq!(is_active(&twin), algorithm == "ES256", "only ECDSA has two right signatures");
+        assert!(texts(&token).iter().all(|text| !is_active(text)));
+        assert_eq!(ask("/revoke", &[("token", &twin)]).status, 200);
+        assert_eq!(is_active(&token), algorithm != "ES256", "what is no token revokes none");
+        assert_eq!(ask("/revoke", &[("token", &token)]).status, 200);
+        for text in texts(&token).iter().chain([&token, &twin]) {
+            assert!(!is_active(text), "{algorithm}: {text}");
+        }
+    }
+}
+
 #[test]
 fn what_may_be_used_once_is_used_up_for_its_twin_too() {
     let site = Site::new();
