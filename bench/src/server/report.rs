@@ -204,22 +204,27 @@ impl Report {
         Ok(())
     }
 
-    pub(super) fn revocation(&self, Latencies { answers, refusals }: &Latencies) {
+    pub(super) fn revocation(&self, latencies: &Latencies) {
+        let Latencies { answers, refusals, barriers } = latencies;
         let milliseconds = |sorted, per_cent| f64::from(quantile(sorted, per_cent)) / 1e3;
         let refusal = |per_cent| milliseconds(refusals, per_cent);
         let (p50, p99, max) = (refusal(50), refusal(99), refusal(100));
         let (answer_p50, answer_p99) = (milliseconds(answers, 50), milliseconds(answers, 99));
+        let (barrier_p50, barrier_p99) = (milliseconds(barriers, 50), milliseconds(barriers, 99));
         let (verifiers, samples) = (revocation::VERIFIERS, refusals.len());
         if self.json {
             json_line(&json!({ "bench": "revocation", "verifiers": verifiers,
                 "p50_ms": rounded(p50), "p99_ms": rounded(p99), "max_ms": rounded(max),
                 "answer_p50_ms": rounded(answer_p50), "answer_p99_ms": rounded(answer_p99),
+                "barrier_p50_ms": rounded(barrier_p50), "barrier_p99_ms": rounded(barrier_p99),
                 "samples": samples }));
         } else {
             println!(
                 "\nrevocation, from its answer to the refusal by each of {verifiers} verifiers:\n\
                  p50 {p50:.2} ms, p99 {p99:.2} ms, longest {max:.2} ms of {samples}; \
-                 the answer took p50 {answer_p50:.2} ms, p99 {answer_p99:.2} ms"
+                 the answer took p50 {answer_p50:.2} ms, p99 {answer_p99:.2} ms;\n\
+                 with wait=propagated, all confirmed: p50 {barrier_p50:.2} ms, \
+                 p99 {barrier_p99:.2} ms"
             );
         }
     }

@@ -1,4 +1,5 @@
-//! How long after the answer to a revocation each of many connected verifiers refuses the token.
+//! How long after the answer to a revocation each of many connected verifiers refuses the token,
+//! and how long the answer takes that waits until all of them have confirmed it.
 //!
 //! The verifiers are the product's own, each with a connection of its own to the feed, all in this
 //! process. They are asked in turn without a pause, so a refusal is seen some twenty microseconds
@@ -14,7 +15,7 @@ use super::operation::{SERVICE, service_token};
 use crate::clock;
 
 pub(super) const VERIFIERS: usize = 100;
-/// Each revokes a token of its own.
+/// Each revokes a token of its own. As many again wait for the verifiers.
 const ROUNDS: usize = 60;
 /// A verifier that refuses later than this fails the run.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,36 +26,65 @@ pub(super) struct Latencies {
     pub(super) answers: Vec<u32>,
     /// From the answer to the refusal, of each verifier in each round.
     pub(super) refusals: Vec<u32>,
+    /// From the request to the answer that all verifiers have confirmed, of each round.
+    pub(super) barriers: Vec<u32>,
 }
 
 pub(super) async fn measure(site: &Site) -> Result<Latencies, String> {
     eprintln!("connecting {VERIFIERS} verifiers");
     let verifiers = connect(site).await?;
-    let mut connection = Connection::open(site.address).await.map_err(|e| e.to_string())?;
-    let (mut answers, mut all) = (Vec::new(), Vec::with_capacity(ROUNDS * VERIFIERS));
+    let mut found = Latencies { answers: vec![], refusals: vec![], barriers: vec![] };
     for _ in 0..ROUNDS {
-        let token = site.tokens(&service_token(site)).await?.access_token;
-        for verifier in &verifiers {
-            // For the second time, so that the token is remembered as verified.
-            verifier.verify_now(&token, now()).map_err(|error| error.to_string())?;
-            verifier.verify_now(&token, now()).map_err(|error| error.to_string())?;
-        }
-        let request = site.authenticated("/revoke", SERVICE, format!("token={token}")).render();
-        let asked = Instant::now();
-        let Reply { status, .. } = connection.exchange(&request).await?;
-        let answered = Instant::now();
-        if status != 200 {
-            return Err(format!("the revocation is answered with {status}"));
-        }
-        answers.push((answered - asked).as_micros() as u32);
-        all.extend(refusals(&verifiers, &token, answered).await?);
+        let token = accepted_token(site, &verifiers).await?;
+        let (took, answered, _) = revoke(site, &token, "").await?;
+        found.answers.push(took);
+        found.refusals.extend(refusals(&verifiers, &token, answered).await?);
+        let token = accepted_token(site, &verifiers).await?;
+        let (took, _, answer) = revoke(site, &token, "&wait=propagated").await?;
+        found.barriers.push(took);
+        confirmed(&verifiers, &token, &answer)?;
     }
     for verifier in &verifiers {
         verifier.shutdown();
     }
-    answers.sort_unstable();
-    all.sort_unstable();
-    Ok(Latencies { answers, refusals: all })
+    for figures in [&mut found.answers, &mut found.refusals, &mut found.barriers] {
+        figures.sort_unstable();
+    }
+    Ok(found)
+}
+
+/// A new token that each verifier accepts and remembers as verified.
+async fn accepted_token(site: &Site, verifiers: &[Verifier]) -> Result<String, String> {
+    let token = site.tokens(&service_token(site)).await?.access_token;
+    for verifier in verifiers.iter().chain(verifiers) {
+        verifier.verify_now(&token, now()).map_err(|error| error.to_string())?;
+    }
+    Ok(token)
+}
+
+/// How long the answer took, when it came, and what it says.
+async fn revoke(site: &Site, token: &str, more: &str) -> Result<(u32, Instant, Vec<u8>), String> {
+    let mut connection = Connection::open(site.address).await.map_err(|e| e.to_string())?;
+    let form = format!("token={token}{more}");
+    let request = site.authenticated("/revoke", SERVICE, form).render();
+    let asked = Instant::now();
+    let Reply { status, body, .. } = connection.exchange(&request).await?;
+    let answered = Instant::now();
+    match status {
+        200 => Ok(((answered - asked).as_micros() as u32, answered, body.to_vec())),
+        _ => Err(format!("the revocation is answered with {status}")),
+    }
+}
+
+/// The answer names all verifiers, and at this very moment none accepts the token any more.
+fn confirmed(verifiers: &[Verifier], token: &str, answer: &[u8]) -> Result<(), String> {
+    let all = verifiers.iter().all(|one| one.verify_now(token, now()) == Err(Error::Revoked));
+    let answer: serde_json::Value = serde_json::from_slice(answer).map_err(|e| e.to_string())?;
+    if all && answer["acknowledged"] == verifiers.len() {
+        Ok(())
+    } else {
+        Err(format!("not all verifiers refuse a token after they have confirmed: {answer}"))
+    }
 }
 
 async fn connect(site: &Site) -> Result<Vec<Verifier>, String> {
