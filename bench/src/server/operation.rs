@@ -7,12 +7,29 @@ use super::login::{Browser, Site, Wish};
 /// The client of the sample API.
 pub(super) const SERVICE: (&str, &str) = ("demo-service", "demo-service-secret-0123456789abcdef");
 
+const ED25519: (&str, &str) = ("bench-ed25519", "bench-ed25519-secret-0123456789abcdef");
+const RS256: (&str, &str) = ("bench-rs256", "bench-rs256-secret-0123456789abcdef");
+
+/// Declares the clients whose access tokens are not signed with ES256.
+pub(super) fn configuration() -> String {
+    let client = |(id, secret), algorithm| {
+        format!(
+            "[[client]]\nclient_id = \"{id}\"\nclient_secret = \"{secret}\"\n\
+             grant_types = [\"client_credentials\"]\n\
+             access_token_signed_response_alg = \"{algorithm}\"\n\n"
+        )
+    };
+    client(ED25519, "Ed25519") + &client(RS256, "RS256")
+}
+
 /// One kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Discovery,
     Jwks,
     ClientCredentials,
+    ClientCredentialsEd25519,
+    ClientCredentialsRs256,
     /// For an API: one signature.
     Refresh,
     /// With `openid` in the scope: an ID token and so a second signature.
@@ -26,6 +43,8 @@ impl Operation {
         Self::Discovery,
         Self::Jwks,
         Self::ClientCredentials,
+        Self::ClientCredentialsEd25519,
+        Self::ClientCredentialsRs256,
         Self::Refresh,
         Self::RefreshOpenid,
         Self::Introspection,
@@ -37,6 +56,8 @@ impl Operation {
             Self::Discovery => "discovery",
             Self::Jwks => "jwks",
             Self::ClientCredentials => "client_credentials",
+            Self::ClientCredentialsEd25519 => "client_credentials_ed25519",
+            Self::ClientCredentialsRs256 => "client_credentials_rs256",
             Self::Refresh => "refresh",
             Self::RefreshOpenid => "refresh_openid",
             Self::Introspection => "introspection",
@@ -63,6 +84,8 @@ impl Operation {
                 Script::fixed(&Request::get(site.address, "/.well-known/jwks.json"), "\"keys\":")
             }
             Self::ClientCredentials => Script::fixed(&service_token(site), "\"access_token\":"),
+            Self::ClientCredentialsEd25519 => own_token(site, ED25519),
+            Self::ClientCredentialsRs256 => own_token(site, RS256),
             Self::Refresh => return refresh_chains(site, "profile offline_access", count).await,
             Self::RefreshOpenid => {
                 return refresh_chains(site, "openid profile offline_access", count).await;
@@ -83,6 +106,12 @@ impl Operation {
         };
         Ok(vec![fixed; count])
     }
+}
+
+/// A token for the issuer itself, signed as the client registered.
+fn own_token(site: &Site, client: (&str, &str)) -> Script {
+    let form = "grant_type=client_credentials".to_owned();
+    Script::fixed(&site.authenticated("/token", client, form), "\"access_token\":")
 }
 
 /// A token for the sample API, for the service itself.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::http::{Connection, Request};
-use super::pin;
+use super::{operation, pin};
 
 /// What `/proc` counts processor time in; fixed at this on Linux for user programs.
 const TICKS_PER_SECOND: u64 = 100;
@@ -31,10 +31,14 @@ impl Server {
     pub(super) fn spawn(binary: &Path, folder: &Path, pinned: bool) -> Result<Self, String> {
         let address = free_address()?;
         let log = fs::File::create(folder.join("bench-server.log")).map_err(text)?;
+        let configuration = folder.join("bench.toml");
+        fs::write(&configuration, operation::configuration()).map_err(text)?;
         let mut command = pin::on_core_0(binary, pinned);
         command
             .args(["dev", "--port", &address.port().to_string(), "--data-dir"])
             .arg(folder.join("data"))
+            .arg("--config")
+            .arg(configuration)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(text)?)
             .stderr(log);

@@ -143,7 +143,7 @@ impl Report {
             }
             println!();
             println!(
-                "{:<20}{:>6}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>7}{:>8}{:>10}",
+                "{:<27}{:>6}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}{:>7}{:>8}{:>10}",
                 "",
                 "conns",
                 "a second",
@@ -197,7 +197,7 @@ impl Report {
             let both = |(server, load)| format!("{:.0}+{:.0} %", server * 1e2, load * 1e2);
             let taken = taken.map_or_else(|| "?".to_owned(), both);
             println!(
-                "{name:<20}{connections:>6}{rate:>10.0}{p50:>9}{p99:>9}{cpu:>9.1}{own:>9.1}\
+                "{name:<27}{connections:>6}{rate:>10.0}{p50:>9}{p99:>9}{cpu:>9.1}{own:>9.1}\
                  {syncs:>9}{resident_mib:>7.1}{errors:>8}{taken:>10}"
             );
         }
