@@ -67,14 +67,13 @@ impl CertificateThumbprint {
 
     /// One element of Envoy's list, whose texts may be quoted.
     fn of_envoy(value: &str) -> Option<Self> {
-        let (mut quoted, mut hash) = (false, None);
+        let (mut quoted, mut escaped, mut hash) = (false, false, None);
         let separates = |c: char| {
-            quoted ^= c == '"';
+            let literal = std::mem::take(&mut escaped);
+            escaped = quoted && !literal && c == '\\';
+            quoted ^= !literal && c == '"';
             !quoted && matches!(c, ';' | ',')
         };
-        if value.contains("\\\"") {
-            return None;
-        }
         for pair in value.split(separates) {
             let (name, text) = pair.trim().split_once('=')?;
             if name.eq_ignore_ascii_case("hash") && hash.replace(text.trim_matches('"')).is_some() {
@@ -155,7 +154,8 @@ mod tests {
             nginx,
             escape_all(&pem),
             format!("Hash={hash}"),
-            format!("By=spiffe://a/b;Hash={hash};Subject=\"CN=a,O=\\,;b\";URI=").replace('\\', ""),
+            format!(r#"By=spiffe://a/b;Hash={hash};Subject="CN=a,O=;b";URI="#),
+            format!(r#"Subject="CN=\"a\";Hash=0,O=\\";hash="{hash}";DNS=a.example"#),
             format!("Hash={};Cert=\"{}\"", hash.to_uppercase(), escape_all(&pem)),
         ] {
             let found = CertificateThumbprint::from_header(&form);
