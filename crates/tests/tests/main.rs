@@ -4,6 +4,7 @@ mod crash;
 mod disk;
 mod feed;
 mod hostile;
+mod keys;
 mod nodes;
 mod opaque;
 mod operator;
