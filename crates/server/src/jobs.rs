@@ -48,7 +48,8 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
             tokio::time::sleep(RETRY_AFTER).await;
             continue;
         }
-        app.followed.send_replace(applied.unwrap_or_default());
+        // What was read beyond it may rest on keys that have not been read.
+        app.followed.send_replace(applied.unwrap_or_default().min(newest.revocation));
         if position.changed().await.is_err() {
             return;
         }

@@ -177,6 +177,27 @@ fn a_command_that_waits_ends_when_the_api_refuses() {
 }
 
 #[test]
+fn a_key_that_is_revoked_ends_what_it_signed_and_its_successor_is_known_at_once() {
+    let site = Site::new();
+    let server = site.start();
+    let old = Tokens::of(&server.send(&DEMO_SERVICE.client_credentials(&server)));
+    assert_eq!(call_api(&server, &old.access).status, 200);
+    let mut keys = Value::Null;
+    eventually("the slow key of the first start is there", || {
+        keys = answer(&server, &["key", "list"]).1;
+        keys.as_array().expect("a list").iter().any(|key| key["alg"] == "RS256")
+    });
+    let mut keys = keys.as_array().expect("a list").iter();
+    let active = keys.find(|key| key["alg"] == "ES256" && key["state"] == "active");
+    let kid = active.and_then(|key| key["kid"].as_str()).expect("an active key");
+    let (code, said) = answer(&server, &["key", "revoke", kid, "--yes", "--wait"]);
+    assert_eq!(call_api(&server, &old.access).status, 401);
+    assert_eq!((code, &said["acknowledged"]), (Some(0), &1.into()), "{said}");
+    let new = Tokens::of(&server.send(&DEMO_SERVICE.client_credentials(&server)));
+    assert_eq!(call_api(&server, &new.access).status, 200);
+}
+
+#[test]
 fn a_client_that_is_revoked_loses_the_tokens_that_belong_to_no_grant() {
     let site = Site::new();
     let server = site.start();

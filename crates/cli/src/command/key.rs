@@ -9,8 +9,9 @@ use countersign_protocol::key_schedule::{KeyLife, KeyState, KeyUse, Refusal, Wis
 use countersign_protocol::keyring::{self, SealedKey};
 use countersign_server::process::{self, SystemRandom};
 use countersign_store::{KeyChange, KeysChanged};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::propagation;
 use super::store::{self, Session, confirm};
 use crate::output::{self, Failure};
 
@@ -28,6 +29,8 @@ pub(crate) enum Command {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        wait: propagation::Waiting,
         #[command(flatten)]
         store: store::Arguments,
     },
@@ -69,7 +72,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             tokio::time::sleep(NOTICED_WITHIN).await;
             list(&session.store().keys().await?, arguments.store.json)
         }),
-        Command::Revoke { kid, yes, store } => {
+        Command::Revoke { kid, yes, wait, store } => {
             let question = format!(
                 "Revoke {}? All that was made with it is refused at once.",
                 kid.join(" and ")
@@ -79,8 +82,19 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             }
             store::with(&store, async |session| {
                 revoke(&session, kid).await?;
+                let seq = session.store().position().borrow().revocation;
                 tokio::time::sleep(NOTICED_WITHIN).await;
-                list(&session.store().keys().await?, store.json)
+                let keys = session.store().keys().await?;
+                if !wait.is_wanted() {
+                    return list(&keys, store.json);
+                }
+                if !store.json {
+                    list(&keys, false)?;
+                }
+                let keys: Vec<_> = keys.iter().map(|key| describe(&key.life)).collect();
+                let facts = Map::from_iter([("keys".to_owned(), keys.into())]);
+                let done = "Revoked: all that was made with it is refused.";
+                propagation::conclude(&session, &wait, seq, done, facts, store.json).await
             })
         }
     }

@@ -26,6 +26,13 @@ pub(crate) struct Waiting {
     wait: Option<u64>,
 }
 
+impl Waiting {
+    /// Whether it is wanted.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wait.is_some()
+    }
+}
+
 /// Says that something was revoked, and if that is wanted, when every verifier has confirmed it.
 /// `done` is the sentence about the revocation itself, `facts` the same as JSON.
 pub(crate) async fn conclude(
