@@ -158,8 +158,8 @@ impl VerifierBuilder {
 
     /// Takes opaque access tokens as well: the issuer is asked what they mean (RFC 7662), as this
     /// client (HTTP Basic), which has to protect the API's resource there. What it says is
-    /// remembered until the token ends, in as much room as [`token_cache`](Self::token_cache) has
-    /// and beside it; the pushed revocations end it at once, and without them it counts for ten
+    /// remembered for a minute, in as much room as [`token_cache`](Self::token_cache) has and
+    /// beside it; the pushed revocations end it at once, and without them it counts for ten
     /// seconds ([`introspection_max_age`](Self::introspection_max_age)).
     pub fn introspection(self, client_id: &str, client_secret: &str) -> Self {
         Self { introspection: Some((client_id.to_owned(), client_secret.to_owned())), ..self }

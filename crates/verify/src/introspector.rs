@@ -120,8 +120,7 @@ impl Introspector {
         self.asking.max_age
     }
 
-    /// What the issuer said of this text, if it was asked no longer ago than `limit`. What it said
-    /// of an access token holds until the token ends, if nothing else is known.
+    /// What the issuer said of this text, if it was asked no longer ago than `limit`.
     pub(crate) fn remembered(
         &self,
         shared: &Shared,

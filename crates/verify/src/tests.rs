@@ -32,6 +32,7 @@ fn short() -> Timing {
         keys_lifetime: Duration::from_secs(60),
         keys_lifetime_bounds: (millis(20), Duration::from_secs(60)),
         question: millis(400),
+        answer_kept: millis(5_000),
         refusal_kept: millis(150),
         answer_when_stale: millis(60),
         acknowledge: millis(100),

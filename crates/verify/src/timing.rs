@@ -22,6 +22,8 @@ pub(crate) struct Timing {
     pub(crate) keys_lifetime_bounds: (Duration, Duration),
     /// For a question about a token, with the wait for its turn.
     pub(crate) question: Duration,
+    /// How long an answer counts while the feed is followed and tells of its end.
+    pub(crate) answer_kept: Duration,
     /// How long it is remembered that a token was refused by its issuer.
     pub(crate) refusal_kept: Duration,
     /// How long an answer counts while the revocations are too old.
@@ -48,6 +50,7 @@ impl Default for Timing {
             keys_lifetime: seconds(300),
             keys_lifetime_bounds: (seconds(30), KEYS_KEPT_MAX),
             question: seconds(2),
+            answer_kept: seconds(60),
             refusal_kept: seconds(5),
             answer_when_stale: seconds(1),
             acknowledge: seconds(5),

@@ -337,14 +337,20 @@ impl Shared {
         Ok(caller)
     }
 
-    /// How old an answer may be. While the feed is followed, it ends what has to end.
+    /// How old an answer may be. While the feed is followed, it ends what has to end; still the
+    /// issuer is asked again now and then, since no event tells that it has withdrawn the secret
+    /// that sealed a token.
     fn answer_limit(&self, introspector: &Introspector, now: Timestamp) -> Option<Duration> {
         if !self.follows_revocations {
             return Some(introspector.max_age());
         }
-        let stale = self.judge_freshness(now) == Err(Error::Stale);
-        let asks = self.when_stale == WhenStale::Introspect;
-        (stale && asks).then_some(self.timing.answer_when_stale)
+        match (self.when_stale, self.judge_freshness(now)) {
+            (WhenStale::Introspect, Err(Error::Stale)) => Some(self.timing.answer_when_stale),
+            (WhenStale::DangerAccept, _) if !self.freshness.is_fresh(self.max_staleness, now) => {
+                None
+            }
+            _ => Some(self.timing.answer_kept),
+        }
     }
 
     /// Makes sure, while the revocations are too old, that the issuer still stands by a token.

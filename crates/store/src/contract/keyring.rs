@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_jose::Algorithm;
+use countersign_protocol::Randomness;
 use countersign_protocol::key_schedule::{
     KeyLife, KeyState, KeyUse, Refusal, Settings, Step, Wish, revocation_life,
 };
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::status_list::ListedToken;
 
 use super::samples::{Checked, NOW, at_once, key_change, later, published, signing_key};
 use crate::error::StoreError;
@@ -99,6 +101,22 @@ pub(super) async fn longer_tokens_are_remembered(store: Arc<dyn Store>) -> Check
     Ok(())
 }
 
+/// A token of a client that wants it listed.
+fn signed_by(kid: &str) -> ListedToken {
+    let names = |one: &str, two: &str| (one.to_owned(), two.to_owned());
+    let times = (NOW.as_secs(), later(300).as_secs());
+    ListedToken::new(names(kid, "grant"), names("shop", kid), times, &OfKey(kid.as_bytes()[0]))
+}
+
+/// Draws by the first letter of a key's name.
+struct OfKey(u8);
+
+impl Randomness for OfKey {
+    fn fill(&self, out: &mut [u8]) {
+        out.fill(self.0);
+    }
+}
+
 pub(super) async fn a_revoked_key_is_replaced_and_published_in_one_step(
     store: Arc<dyn Store>,
 ) -> Checked {
@@ -111,9 +129,13 @@ pub(super) async fn a_revoked_key_is_replaced_and_published_in_one_step(
     assert_eq!(none, KeysChanged::NothingToSignWith(ES256), "better than none at all");
     assert_eq!(states(&*store, ES256).await?.len(), 2);
     assert_eq!(published(&*store).await?, []);
+    let listed = store.list_token(signed_by("first")).await?;
+    let spared = store.list_token(signed_by("third")).await?;
     let done = change(&*store, both, &["third"], 5).await?;
     let KeysChanged::Done { wanted, .. } = done else { panic!("{done:?}") };
     assert_eq!(wanted, [ES256]);
+    let list = store.status_list(0).await?.expect("two tokens are listed");
+    assert_eq!(list.revoked, [listed.index], "and not {}", spared.index);
     assert_eq!(states(&*store, ES256).await?, [("third".into(), KeyState::Active)]);
     let events = published(&*store).await?;
     let expires_at = later(5).plus(revocation_life(Duration::ZERO)).as_secs();

@@ -8,9 +8,9 @@ use tokio::time::{Instant, sleep};
 use super::{
     describe, eventually,
     issuer::{Issuer, claims},
-    ready,
+    ready, short,
 };
-use crate::{Error, Verifier, VerifierBuilder, WhenStale, clock};
+use crate::{Error, Verifier, VerifierBuilder, WhenStale, clock, timing::Timing};
 
 async fn start(builder: VerifierBuilder) -> Verifier {
     let verifier = builder.introspection("api", "secret").start().expect("well described");
@@ -111,6 +111,22 @@ async fn a_remembered_answer_ends_with_its_token_and_is_for_this_api_only() {
             _ => claims.expires_at = clock::now().as_secs() - 100,
         });
         assert_eq!(refusal(&verifier, &token).await, Some(Error::Token(expect)), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_event_tells_of_is_found_out_by_asking_again() {
+    let issuer = Issuer::start().await;
+    let timing = Timing { answer_kept: Duration::from_millis(100), ..short() };
+    let verifier = start(describe(&issuer).timing(timing).revocations("api", "secret")).await;
+    let token = issuer.opaque("t", |claims| claims.expires_at += 1_000_000);
+    assert_eq!(refusal(&verifier, &token).await, None);
+    // As if the secret that seals it was withdrawn: no revocation names it.
+    issuer.script().told.clear();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while refusal(&verifier, &token).await != Some(Error::Inactive) {
+        assert!(Instant::now() < deadline, "it is asked about again");
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
