@@ -331,7 +331,16 @@ impl Shared {
             return Err(countersign_jose::Error::Malformed.into());
         }
         let limit = self.answer_limit(introspector, now);
-        let told = introspector.remembered(self, token, limit).ok_or(Error::NotIntrospected)?;
+        let Some(told) = introspector.remembered(self, token, limit) else {
+            // Where no answer would do, nobody is asked.
+            return Err(match self.judge_freshness(now) {
+                Err(Error::Stale) if self.when_stale == WhenStale::Introspect => {
+                    Error::NotIntrospected
+                }
+                Err(reason) => reason,
+                Ok(()) => Error::NotIntrospected,
+            });
+        };
         let caller = told.verdict?;
         self.policy.recheck_claims(&caller, now)?;
         Ok(caller)

@@ -122,6 +122,23 @@ async fn a_refreshed_token_is_listed_and_falls_with_its_grant() {
 }
 
 #[tokio::test]
+async fn many_revocations_make_a_list_anew_once_a_second_at_most() {
+    let site = listing_site().await;
+    let (_, claims) = token(&site, "grant_type=client_credentials").await;
+    assert!(!is_revoked(&site, &claims).await);
+    let since = Instant::now();
+    let mut copies = std::collections::HashSet::new();
+    for number in 0..200 {
+        let until = process::now().plus(Duration::from_secs(300));
+        site.app.store().revoke_token(format!("t{number}"), until).await.unwrap();
+        let answer = get(&site, "/status-lists/0", "").await;
+        copies.insert(answer.headers()[header::ETAG].clone());
+    }
+    let most = 2 + since.elapsed().as_secs() as usize;
+    assert!(copies.len() <= most, "{} copies in {:?}", copies.len(), since.elapsed());
+}
+
+#[tokio::test]
 async fn only_the_jwts_of_clients_that_opted_in_are_listed() {
     let site = listing_site().await;
     let web = (*site.app.client("web").await.unwrap().unwrap()).clone();
