@@ -245,3 +245,93 @@ pub(crate) async fn keep(app: Arc<App>) {
         tokio::time::sleep(pause).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+
+    fn said(feed: &Feed, seq: u64) -> Acknowledgement {
+        Acknowledgement {
+            follower: feed.id().to_owned(),
+            seq,
+            name: None,
+            max_staleness: Some(Duration::from_secs(10)),
+            replaces: None,
+        }
+    }
+
+    async fn open(site: &Fixture, client_id: &str) -> Feed {
+        let feed = Followers::open(&site.app, client_id, "10.0.0.7:1".into(), 3).await;
+        feed.unwrap().expect("there is room")
+    }
+
+    #[tokio::test]
+    async fn only_its_own_client_speaks_for_a_feed_and_only_of_what_was_sent() {
+        let site = Fixture::open().await;
+        let followers = &site.app.followers;
+        let feed = open(&site, "api").await;
+        // Known to every process before its first byte.
+        let stored = site.app.store().followers().await.unwrap();
+        assert_eq!(stored.iter().map(|one| &*one.id).collect::<Vec<_>>(), [feed.id()]);
+        assert!(!followers.acknowledge("web", &said(&feed, 3)));
+        let place = || followers.list()[0].acknowledged;
+        for (seq, sent, expect) in [(2, 3, 2), (9, 3, 3), (9, 7, 7), (5, 7, 7)] {
+            feed.sent(sent);
+            assert!(followers.acknowledge("api", &said(&feed, seq)));
+            assert_eq!(place(), Some(expect));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_takes_the_place_of_one_of_its_own_client_only() {
+        let site = Fixture::open().await;
+        let followers = &site.app.followers;
+        let (old, other) = (open(&site, "api").await, open(&site, "web").await);
+        let new = open(&site, "api").await;
+        for (replaces, left) in [(&other, 3), (&new, 3), (&old, 2)] {
+            let replaces = Some(replaces.id().to_owned());
+            assert!(followers.acknowledge("api", &Acknowledgement { replaces, ..said(&new, 3) }));
+            assert_eq!(followers.list().len(), left);
+        }
+        assert!(old.is_dead() && !new.is_dead() && !other.is_dead());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_has_stopped_to_acknowledge_is_given_up() {
+        let site = Fixture::open().await;
+        let followers = &site.app.followers;
+        let (silent, feed) = (open(&site, "api").await, open(&site, "api").await);
+        assert!(followers.acknowledge("api", &said(&feed, 3)));
+        assert!(!feed.is_dead());
+        let long_ago = Instant::now().checked_sub(2 * ACKNOWLEDGED_MAX).expect("up so long");
+        followers.known().get_mut(feed.id()).unwrap().acknowledged_at = Some(long_ago);
+        assert!(feed.is_dead());
+        // One of an older make is left in peace.
+        assert!(!silent.is_dead());
+    }
+
+    #[tokio::test]
+    async fn what_happens_is_written_and_the_gone_are_left_to_the_store() {
+        let site = Fixture::open().await;
+        let app = Arc::clone(&site.app);
+        let job = tokio::spawn(keep(app));
+        let (feed, gone) = (open(&site, "api").await, open(&site, "api").await);
+        let gone_id = gone.id().to_owned();
+        assert!(site.app.followers.acknowledge("api", &said(&feed, 3)));
+        drop(gone);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let stored = site.app.store().followers().await.unwrap();
+            let is_gone = |one: &Follower| one.id == gone_id && one.gone_at.is_some();
+            let has_told = |one: &Follower| one.id == feed.id() && one.acknowledged == Some(3);
+            let known = site.app.followers.list().len();
+            if stored.iter().any(is_gone) && stored.iter().any(has_told) && known == 1 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{stored:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        job.abort();
+    }
+}

@@ -8,7 +8,6 @@ use countersign_store::StoreError;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::process;
 
 /// How often the followers of other servers are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -27,7 +26,8 @@ pub(crate) async fn wait(app: &App, seq: u64, limit: Duration) -> Result<Propaga
         let mut followers = app.followers.list();
         let here: HashSet<_> = followers.iter().map(|follower| follower.id.clone()).collect();
         followers.extend(stored.into_iter().filter(|follower| !here.contains(&follower.id)));
-        let propagation = Propagation::of(followers, seq, process::now());
+        // By a clock that is never ahead: a jump must not make anyone seem to be past accepting.
+        let propagation = Propagation::of(followers, seq, app.time_to_forget());
         if propagation.is_settled() || Instant::now() >= deadline {
             return Ok(propagation);
         }

@@ -6,6 +6,7 @@
 mod authorization_code;
 mod client_and_account;
 mod end_of_grants;
+mod follower;
 mod grant;
 mod keyring;
 mod revocation;
@@ -87,6 +88,11 @@ const RULES: &[Rule] = rules! {
         the_feed_answers_from_any_place
         what_was_forgotten_is_not_passed_over
         the_position_moves_with_each_change
+    }
+    follower {
+        comes_back_as_it_was_written
+        what_was_acknowledged_only_grows
+        those_that_are_past_caring_about_go
     }
     session {
         lives_from_begin_to_end
