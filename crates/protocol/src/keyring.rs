@@ -77,6 +77,19 @@ pub fn generate(
     Ok(SealedKey { life, sealed })
 }
 
+/// The same key, sealed by the newest master key.
+///
+/// # Errors
+/// [`WrongMasterKey`] when none of the master keys opens it.
+pub fn reseal(
+    key: &SealedKey,
+    master: &MasterKey,
+    random: &dyn Randomness,
+) -> Result<Vec<u8>, WrongMasterKey> {
+    let plain = master.open(&purpose(&key.life), &key.sealed)?;
+    Ok(master.seal(&purpose(&key.life), &plain, random))
+}
+
 /// The names of secrets begin so; a number follows, which tokens carry.
 const SECRET_PREFIX: &str = "secret-";
 

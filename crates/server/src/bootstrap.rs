@@ -7,14 +7,14 @@ use countersign_protocol::account::{Account, canonical_username};
 use countersign_protocol::client::Client;
 use countersign_protocol::keyring::KeyringError;
 use countersign_protocol::random;
-use countersign_protocol::seal::{MasterKey, WrongMasterKey};
+use countersign_protocol::seal::WrongMasterKey;
 use countersign_store::sqlite::SqliteStore;
 use countersign_store::{Moment, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::app::{App, Parts};
 use crate::config::{Config, DeclaredUser};
-use crate::master_key::{self, MasterKeyError};
+use crate::master_key::{Master, MasterKeyError, Source};
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::passwords;
@@ -77,24 +77,18 @@ pub struct Opened {
     /// The store.
     pub store: Arc<SqliteStore>,
     /// The master key.
-    pub master: Arc<MasterKey>,
+    pub master: Arc<Master>,
 }
 
 /// Opens the store of a data folder, making both at the first start.
 ///
 /// # Errors
 /// [`StartError`]; nothing is overwritten.
-pub fn open(data_dir: &Path, master_key: Option<&str>) -> Result<Opened, StartError> {
+pub fn open(data_dir: &Path, source: Source) -> Result<Opened, StartError> {
     std::fs::create_dir_all(data_dir)
         .map_err(|reason| StartError::DataFolder { path: data_dir.to_owned(), reason })?;
     let database = data_dir.join("countersign.db");
-    let master = match master_key {
-        Some(text) => master_key::parse(text, "the configuration")?,
-        None => {
-            let path = data_dir.join("master.key");
-            master_key::load_or_create(&path, database.exists(), &SystemRandom)?
-        }
-    };
+    let master = Master::open(source, database.exists())?;
     let store = SqliteStore::open(&database)?;
     Ok(Opened { store: Arc::new(store), master: Arc::new(master) })
 }

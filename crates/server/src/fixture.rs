@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 
 use crate::app::{App, Shared};
 use crate::config::Config;
+use crate::master_key::{Master, Source};
 use crate::process::{self, SystemRandom};
 use crate::router;
 use crate::web::client_ip::Peer;
@@ -48,6 +49,7 @@ protects = ["https://api.example"]
 /// A server's state. Its folder goes with it.
 pub(crate) struct Fixture {
     pub(crate) app: Arc<App>,
+    pub(crate) master: Arc<Master>,
     folder: PathBuf,
     _stop: watch::Sender<bool>,
 }
@@ -74,11 +76,12 @@ impl Fixture {
         let file = folder.join("countersign.toml");
         std::fs::write(&file, format!("{CONFIG}\n{more}")).unwrap();
         let (config, _) = Config::load(&file, []).unwrap();
-        let opened = bootstrap::open(&folder, None).unwrap();
+        let opened = bootstrap::open(&folder, Source::Own(folder.join("master.key"))).unwrap();
         let (stop, stopping) = watch::channel(false);
         let app = bootstrap::assemble(&config, &opened, None, stopping).await.unwrap();
         app.users_declared.send_replace(true);
-        let site = Self { app, folder, _stop: stop };
+        let master = opened.master;
+        let site = Self { app, master, folder, _stop: stop };
         site.put(&site.account("alice")).await;
         site
     }
@@ -88,7 +91,8 @@ impl Fixture {
         let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let file = self.folder.join("countersign.toml");
         let (config, _) = Config::load(&file, environment).unwrap();
-        let opened = bootstrap::open(&self.folder, None).unwrap();
+        let source = Source::Own(self.folder.join("master.key"));
+        let opened = bootstrap::open(&self.folder, source).unwrap();
         let (_stop, stopping) = watch::channel(false);
         bootstrap::assemble(&config, &opened, None, stopping).await.unwrap()
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use countersign_protocol::Timestamp;
 use countersign_protocol::revocation::RevokedKind;
-use countersign_protocol::seal::MasterKey;
 use countersign_store::StoreError;
 use countersign_verify::Revoked;
 
 use crate::app::App;
 use crate::keys;
+use crate::master_key::Master;
 
 /// How often dead rows are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
@@ -21,7 +21,7 @@ const READ_MAX: usize = 1_000;
 
 /// Loads the live revocations, then follows the store: revocations go into the deny set, changed
 /// keys into the keyring, whichever process changed them.
-pub(crate) async fn follow_store(app: Arc<App>, master: Arc<MasterKey>) {
+pub(crate) async fn follow_store(app: Arc<App>, master: Arc<Master>) {
     let mut position = app.position.clone();
     let (mut applied, mut catalogue) = (None, position.borrow().catalogue);
     loop {
@@ -131,7 +131,7 @@ mod tests {
         let end = async |selector| {
             app.store().end_grants(selector, EndReason::OperatorRevoked, app.moment()).await
         };
-        let job = follow_store(Arc::clone(app), Arc::new(MasterKey::new(&[1; 32])));
+        let job = follow_store(Arc::clone(app), Arc::clone(&site.master));
         let job = tokio::spawn(job);
         // One before the others, so that the job has its place in the order.
         let first = site.grant("bob");

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::master_key::Master;
 use crate::process::{self, SystemRandom};
 use crate::web::document::Document;
 use crate::web::site::FormKeys;
@@ -105,13 +106,18 @@ impl Keys {
     }
 
     /// Takes over what was read from the store after `read_at`.
-    fn replace(&self, stored: &[SealedKey], master: &MasterKey, read_at: Instant) -> bool {
+    fn replace(&self, stored: &[SealedKey], master: &Master, read_at: Instant) -> bool {
         let same = {
             let serving = self.serving.load();
             serving.lives.iter().eq(stored.iter().map(|key| &key.life))
         };
         if !same {
-            match ServingKeys::open(stored, master) {
+            let opened = ServingKeys::open(stored, &master.load()).or_else(|_| {
+                // The master key may have been changed.
+                master.read_again();
+                ServingKeys::open(stored, &master.load())
+            });
+            match opened {
                 Ok(keys) => {
                     self.serving.store(Arc::new(keys));
                     self.changed.notify_one();
@@ -134,7 +140,7 @@ impl Keys {
 pub(crate) async fn first(
     settings: Settings,
     store: &dyn Store,
-    master: &MasterKey,
+    master: &Master,
 ) -> Result<Result<ServingKeys, KeyringError>, StoreError> {
     let mut candidates = Vec::new();
     loop {
@@ -160,15 +166,15 @@ pub(crate) async fn first(
         }
     }
     let stored = store.keys().await?;
-    Ok(ServingKeys::open(&stored, master))
+    Ok(ServingKeys::open(&stored, &master.load()))
 }
 
-fn make(usage: KeyUse, master: &MasterKey) -> Result<SealedKey, Error> {
-    keyring::generate(usage, master, process::now(), &SystemRandom)
+fn make(usage: KeyUse, master: &Master) -> Result<SealedKey, Error> {
+    keyring::generate(usage, &master.load(), process::now(), &SystemRandom)
 }
 
 /// Reads the keys of the store, whoever has changed them.
-pub(crate) async fn reload(app: &App, master: &MasterKey) -> Result<(), StoreError> {
+pub(crate) async fn reload(app: &App, master: &Master) -> Result<(), StoreError> {
     let read_at = Instant::now();
     let stored = app.store().keys().await?;
     if app.keys.replace(&stored, master, read_at) {
@@ -184,7 +190,7 @@ pub(crate) async fn reload(app: &App, master: &MasterKey) -> Result<(), StoreErr
 
 /// Does what the schedule says, when it is due; makes the keys that are missing. An RSA key takes
 /// as long as some ten thousand signatures, so it is made beside the first answers.
-pub(crate) async fn keep(app: Arc<App>, master: Arc<MasterKey>) {
+pub(crate) async fn keep(app: Arc<App>, master: Arc<Master>) {
     loop {
         let wait = match round(&app, &master).await {
             Ok(next_at) => {
@@ -204,7 +210,7 @@ pub(crate) async fn keep(app: Arc<App>, master: Arc<MasterKey>) {
     }
 }
 
-async fn round(app: &App, master: &Arc<MasterKey>) -> Result<Option<Timestamp>, StoreError> {
+async fn round(app: &App, master: &Arc<Master>) -> Result<Option<Timestamp>, StoreError> {
     let mut candidates = Vec::new();
     loop {
         let change = KeyChange {
@@ -214,9 +220,13 @@ async fn round(app: &App, master: &Arc<MasterKey>) -> Result<Option<Timestamp>, 
             candidates: std::mem::take(&mut candidates),
             now: process::now(),
         };
-        let KeysChanged::Done { steps, wanted, next_at } = app.store().change_keys(change).await?
-        else {
-            return Ok(None);
+        let (steps, wanted, next_at) = match app.store().change_keys(change).await? {
+            KeysChanged::Done { steps, wanted, next_at } => (steps, wanted, next_at),
+            KeysChanged::SealedWithAnOldKey => {
+                master.read_again();
+                return Ok(Some(process::now().plus(RETRY_AFTER)));
+            }
+            _ => return Ok(None),
         };
         for step in steps {
             tracing::debug!(?step, "keys");
@@ -233,7 +243,7 @@ async fn round(app: &App, master: &Arc<MasterKey>) -> Result<Option<Timestamp>, 
 }
 
 /// One key of each use at a time, so that the first RSA key does not wait for the second.
-async fn make_wanted(mut wanted: Vec<KeyUse>, master: &Arc<MasterKey>) -> Vec<SealedKey> {
+async fn make_wanted(mut wanted: Vec<KeyUse>, master: &Arc<Master>) -> Vec<SealedKey> {
     wanted.dedup();
     let master = Arc::clone(master);
     let made = tokio::task::spawn_blocking(move || {

@@ -49,7 +49,9 @@ use tokio::sync::watch;
 
 pub use bootstrap::{Opened, StartError, open};
 pub use listen::ListenError;
-pub use master_key::MasterKeyError;
+pub use master_key::{
+    Master, MasterKeyError, Source as MasterKeySource, new_text as new_master_key,
+};
 
 use app::Shared;
 use config::{Config, DeclaredUser};
@@ -61,7 +63,7 @@ pub struct Server {
     listener: tokio::net::TcpListener,
     operations: Option<tokio::net::TcpListener>,
     stopping: watch::Receiver<bool>,
-    master: Arc<countersign_protocol::seal::MasterKey>,
+    master: Arc<Master>,
     router: axum::Router,
     users: Vec<DeclaredUser>,
 }
@@ -82,8 +84,7 @@ impl Server {
             Some(address) => Some(listen::bind(address).await?),
             None => None,
         };
-        let master_key = config.secrets.master_key.as_deref();
-        let opened = open(&config.data_dir, master_key)?;
+        let opened = open(&config.data_dir, config.master_key_source())?;
         let app = bootstrap::assemble(config, &opened, None, stopping.clone()).await?;
         let shared = Shared::new(app);
         let users = config.users.clone();

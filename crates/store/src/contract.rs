@@ -107,6 +107,7 @@ const RULES: &[Rule] = rules! {
         longer_tokens_are_remembered
         a_revoked_key_is_replaced_and_published_in_one_step
         a_key_rotates_when_somebody_asks
+        all_keys_are_sealed_anew_or_none
     }
     used_token {
         each_token_of_each_issuer_is_first_once

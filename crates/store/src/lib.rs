@@ -21,7 +21,7 @@ pub mod uncommitted;
 pub use error::StoreError;
 pub use store::{
     Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, KeyChange,
-    KeysChanged, Moment, NewGrant, Position, RotationOutcome, RotationRequest, Snapshot,
-    StatusList, Store, Use, UsedOnce,
+    KeysChanged, Moment, NewGrant, NewMaster, Position, RotationOutcome, RotationRequest, Seal,
+    Snapshot, StatusList, Store, Use, UsedOnce,
 };
 pub use uncommitted::Uncommitted;

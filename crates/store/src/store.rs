@@ -18,6 +18,7 @@ use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::refresh_family;
 use countersign_protocol::revocation::Revocation;
 use countersign_protocol::scope::Scope;
+use countersign_protocol::seal::MasterKeyId;
 use countersign_protocol::session::Session;
 use countersign_protocol::status_list::{ListedToken, StatusIndex};
 use tokio::sync::watch;
@@ -208,6 +209,18 @@ pub struct KeyChange {
     pub now: Timestamp,
 }
 
+/// A master key takes over.
+#[derive(Clone, Debug)]
+pub struct NewMaster {
+    /// The one that seals from now on.
+    pub newest: MasterKeyId,
+    /// Those that seal no more.
+    pub replaced: Vec<MasterKeyId>,
+}
+
+/// Seals a key anew.
+pub type Seal = Box<dyn Fn(&SealedKey) -> Option<Vec<u8>> + Send>;
+
 /// How a change of the keys went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeysChanged {
@@ -222,6 +235,8 @@ pub enum KeysChanged {
     },
     /// Nothing changed: there would be no key that signs, and none was brought.
     NothingToSignWith(KeyUse),
+    /// Nothing changed: the keys that were brought are sealed by a master key that was replaced.
+    SealedWithAnOldKey,
     /// Nothing changed.
     Refused(key_schedule::Refusal),
 }
@@ -430,6 +445,10 @@ pub trait Store: Send + Sync + 'static {
     /// Does what is wished, and everything that the schedule says is due. The decision is made
     /// inside the transaction, so that all processes on one store agree which key signs.
     fn change_keys(&self, change: KeyChange) -> Answer<'_, KeysChanged>;
+    /// Seals every key anew, in one step, by `seal`, which answers `None` for one that it can't
+    /// open. From then on no keys are taken that a replaced master key has sealed. Answers how many
+    /// were sealed, or the name of one that can't be opened; then nothing has changed.
+    fn reseal_keys(&self, masters: NewMaster, seal: Seal) -> Answer<'_, Result<usize, String>>;
 
     /// The newest audit entries, at most `limit`.
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;

@@ -155,8 +155,10 @@ fn a_revoked_key_is_refused_and_its_successor_is_known() {
     until(|| keys(&server, "ES256", "announced").len() == 1, "there is a successor");
     let active = keys(&server, "ES256", "active");
     let announced = keys(&server, "ES256", "announced");
-    operate(&server, &["key", "revoke", &active[0], "--yes"], "");
-    println!("refused after {:?} more", until_refused(&server, &first.access));
+    let revoked = operate(&server, &["key", "revoke", &active[0], "--yes", "--wait"], "");
+    assert_eq!(revoked["outstanding"], Value::Array(vec![]), "{revoked}");
+    assert_eq!(revoked["acknowledged"], 1, "the sample API: {revoked}");
+    assert_eq!(call_api(&server, &first.access).status, 401, "it has confirmed");
     assert!(!published(&server).contains(&active[0]));
     assert_eq!(keys(&server, "ES256", "active"), announced, "known to all verifiers already");
     // The grant lives, and every further token is good at once.
@@ -226,4 +228,53 @@ fn until(mut holds: impl FnMut() -> bool, what: &str) {
         assert!(start.elapsed() < Duration::from_secs(20), "not in time: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn the_master_key_is_replaced_under_load_and_by_a_command_that_is_killed() {
+    let site = Site::new();
+    let server = site.start();
+    until(|| keys(&server, "RS256", "announced").len() == 1, "all keys are made");
+    let file = site.data().join("master.key");
+    let read = || std::fs::read_to_string(&file).expect("the master key can be read");
+    let first = read();
+    let mut tokens = DEMO_WEB.log_in(&server, &mut Browser::new(server.address()), "alice");
+    for round in 0..12_u64 {
+        let mut command = Command::new(binary::path());
+        command.args(["key", "reseal", "--data-dir", &data(&site)]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut reseal = command.spawn().expect("the binary starts");
+        std::thread::sleep(Duration::from_millis(round * 5));
+        // It may be through by now.
+        let _ = reseal.kill();
+        reseal.wait().expect("it ends");
+        for _ in 0..3 {
+            tokens = Tokens::of(&server.send(&DEMO_WEB.refresh(&tokens.refresh)));
+            assert_eq!(call_api(&server, &tokens.access).status, 200);
+        }
+        // New keys are sealed so that the file opens them, whatever the server had read.
+        operate(&server, &["key", "rotate", "--secrets", "--now"], "");
+    }
+    let done = operate(&server, &["key", "reseal"], "");
+    assert_eq!((&done["ok"], &done["by_hand"]), (&true.into(), &false.into()));
+    let last = read();
+    assert_eq!(last.lines().count(), 1, "the old keys are gone");
+    assert!(!first.contains(last.trim()));
+    // The running server makes keys under the new one: the successor of the successor.
+    let active = keys(&server, "ES256", "active");
+    let before = keys(&server, "ES256", "announced");
+    operate(&server, &["key", "revoke", &active[0], &before[0], "--yes"], "");
+    until(|| keys(&server, "ES256", "announced").len() == 1, "the server makes one");
+    server.kill();
+    let server = site.start();
+    let again = Tokens::of(&server.send(&DEMO_WEB.refresh(&tokens.refresh)));
+    assert_eq!(call_api(&server, &again.access).status, 200);
+    server.stop();
+    // The old key opens nothing.
+    std::fs::write(&file, first).expect("it can be written");
+    let refused = site.command().output().expect("it ends");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("master key"), "{said}");
+    std::fs::write(&file, last).expect("it can be written");
+    site.start().stop();
 }

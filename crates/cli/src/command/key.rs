@@ -34,6 +34,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         store: store::Arguments,
     },
+    /// Seal everything with a new master key, while servers go on; or go on with that where it was
+    /// cut off
+    Reseal(store::Arguments),
+    /// Print a new master key
+    NewMaster,
 }
 
 #[derive(clap::Args)]
@@ -72,6 +77,13 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             tokio::time::sleep(NOTICED_WITHIN).await;
             list(&session.store().keys().await?, arguments.store.json)
         }),
+        Command::Reseal(arguments) => {
+            store::with(&arguments, async |session| reseal(&session, arguments.json).await)
+        }
+        Command::NewMaster => {
+            output::print(&countersign_server::new_master_key());
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Revoke { kid, yes, wait, store } => {
             let question = format!(
                 "Revoke {}? All that was made with it is refused at once.",
@@ -98,6 +110,18 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             })
         }
     }
+}
+
+async fn reseal(session: &Session, json: bool) -> Result<ExitCode, Failure> {
+    let (sealed, by_hand) = session.master().reseal(session.store()).await?;
+    if json {
+        output::print_json(&json!({ "ok": true, "sealed": sealed, "by_hand": by_hand }))?;
+    } else if by_hand {
+        output::print("Sealed anew: remove the older master keys now.\n");
+    } else {
+        output::print("Sealed anew: the old master key opens nothing any more.\n");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn rotate(session: &Session, usage: KeyUse, force: bool) -> Result<(), Failure> {
@@ -141,7 +165,7 @@ fn refused(outcome: &KeysChanged) -> Failure {
 }
 
 fn make(usage: KeyUse, session: &Session) -> Result<SealedKey, Failure> {
-    Ok(keyring::generate(usage, session.master(), process::now(), &SystemRandom)?)
+    Ok(keyring::generate(usage, &session.master().load(), process::now(), &SystemRandom)?)
 }
 
 impl Session {

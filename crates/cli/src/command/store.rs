@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use countersign_protocol::key_schedule;
-use countersign_protocol::seal::MasterKey;
 use countersign_server::config::Config;
-use countersign_server::{Opened, open, process};
+use countersign_server::{Master, MasterKeySource, Opened, open, process};
 use countersign_store::{Moment, Store};
 
 use crate::output::Failure;
@@ -36,7 +35,7 @@ impl Session {
         &*self.opened.store
     }
 
-    pub(crate) fn master(&self) -> &MasterKey {
+    pub(crate) fn master(&self) -> &Master {
         &self.opened.master
     }
 
@@ -58,13 +57,18 @@ pub(crate) fn with(
     command: impl AsyncFnOnce(Session) -> Result<ExitCode, Failure>,
 ) -> Result<ExitCode, Failure> {
     let mut key_settings = key_schedule::Settings { rotation: None, ..Default::default() };
-    let (data_dir, master_key) = match &arguments.config {
+    let (data_dir, source) = match &arguments.config {
         Some(path) => {
             let (config, _) = Config::load(path, std::env::vars())?;
             key_settings.announce = config.key_settings().announce;
-            (config.data_dir, config.secrets.master_key)
+            let source = config.master_key_source();
+            (config.data_dir, source)
         }
-        None => (arguments.data_dir.clone(), None),
+        None => {
+            let folder = arguments.data_dir.clone();
+            let own = folder.join("master.key");
+            (folder, MasterKeySource::Own(own))
+        }
     };
     // A command must not make a new store where there is none.
     if !data_dir.join("countersign.db").exists() {
@@ -74,7 +78,7 @@ pub(crate) fn with(
         )
         .into());
     }
-    let opened = open(&data_dir, master_key.as_deref())?;
+    let opened = open(&data_dir, source)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(command(Session { opened, key_settings }))
 }

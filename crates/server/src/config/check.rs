@@ -22,6 +22,10 @@ impl Config {
         {
             faults.push(error.to_string());
         }
+        if self.secrets.master_key.is_some() && self.secrets.master_key_file.is_some() {
+            let why = "give secrets.master_key or secrets.master_key_file, not both";
+            faults.push(why.into());
+        }
         if self.server.operations == Some(self.server.listen) {
             faults.push("server.operations must differ from server.listen".into());
         }

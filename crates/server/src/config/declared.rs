@@ -136,7 +136,7 @@ fn take_secret(table: &mut Table, key: &str) -> Result<Option<String>, String> {
 }
 
 /// Reads a secret from a file, without the line end that editors add.
-pub(super) fn read_secret(path: &Path) -> Result<String, String> {
+fn read_secret(path: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| format!("{} can't be read: {error}", path.display()))?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())

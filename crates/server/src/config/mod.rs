@@ -16,6 +16,8 @@ use countersign_protocol::lifetimes::Lifetimes;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::master_key::Source;
+
 pub use declared::DeclaredUser;
 pub use print::Line;
 pub use sources::{Origin, Sources};
@@ -149,9 +151,11 @@ pub struct KeySection {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretSection {
-    /// The master key, 32 bytes in base64url. Without it, the file `master.key` in the data
-    /// folder is used, and made at the first start.
+    /// The master key, 32 bytes in base64url; or several, newest first.
     pub master_key: Option<String>,
+    /// A file that holds it. Without either, the systemd credential `countersign-master-key` is
+    /// used, or else the file `master.key` in the data folder, which is made at the first start.
+    pub master_key_file: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for SecretSection {
@@ -382,6 +386,16 @@ impl Config {
             retry_window: Duration::from_secs(self.refresh.retry_window_s),
             session_idle: Duration::from_secs(self.sessions.idle_s),
             session_absolute: Duration::from_secs(self.sessions.absolute_s),
+        }
+    }
+
+    /// Where the master key comes from.
+    #[must_use]
+    pub fn master_key_source(&self) -> Source {
+        match (&self.secrets.master_key, &self.secrets.master_key_file) {
+            (Some(text), _) => Source::Text(text.clone().into()),
+            (None, Some(path)) => Source::File(path.clone()),
+            (None, None) => Source::Own(self.data_dir.join("master.key")),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Config, Origin, Sources};
+use crate::master_key::Source;
 
 /// One value and where it was set.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ impl Config {
     #[must_use]
     pub fn lines(&self, sources: &Sources) -> Vec<Line> {
         let masked = self.secrets.master_key.as_ref().map(|_| "••••••••");
+        let file = match self.master_key_source() {
+            Source::Text(_) => None,
+            Source::File(path) | Source::Own(path) => Some(path),
+        };
         let sections = serde_json::json!({
             "issuer": self.issuer,
             "data_dir": self.data_dir,
@@ -29,7 +34,7 @@ impl Config {
             "sessions": self.sessions,
             "dpop": self.dpop,
             "keys": self.keys,
-            "secrets": { "master_key": masked },
+            "secrets": { "master_key": masked, "master_key_file": file },
         });
         let mut lines = Vec::new();
         flatten("", sections, sources, &mut lines);

@@ -1,19 +1,20 @@
 //! Where each value comes from: the file, or an environment variable that overrides it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use toml::{Table, Value};
 
 use super::Faults;
-use super::declared::read_secret;
+use crate::master_key::CREDENTIAL;
 
 /// The beginning of every variable that counts.
 const PREFIX: &str = "COUNTERSIGN__";
-/// The end of a variable that names a file which holds the value.
-const FILE: &str = "_FILE";
-/// The values that may come from a file of their own.
-const SECRETS: &[&str] = &["secrets.master_key"];
+/// Values that are text whatever they look like.
+const TEXTS: &[&str] = &["secrets.master_key", "secrets.master_key_file"];
+const MASTER_KEY_FILE: &str = "secrets.master_key_file";
+/// Where systemd puts the credentials of a service.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// Where a value was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,35 +60,30 @@ pub(super) fn merge(
     })?;
     let mut sources = Sources::default();
     note(&table, "", &Origin::File(path.to_owned()), &mut sources);
-    let mut faults = Vec::new();
+    let (mut faults, mut credentials) = (Vec::new(), None);
     for (variable, given) in environment {
-        let Some(rest) = variable.strip_prefix(PREFIX) else { continue };
-        let mut name = rest.to_ascii_lowercase().replace("__", ".");
-        let mut value = given;
-        if let Some(secret) = rest.strip_suffix(FILE) {
-            let secret = secret.to_ascii_lowercase().replace("__", ".");
-            if SECRETS.contains(&secret.as_str()) {
-                match read_secret(Path::new(&value)) {
-                    Ok(content) => value = content,
-                    Err(why) => {
-                        faults.push(format!("{variable}: {why}"));
-                        continue;
-                    }
-                }
-                name = secret;
-            }
+        if variable == CREDENTIALS {
+            credentials = Some(PathBuf::from(given));
+            continue;
         }
-        let value = if SECRETS.contains(&name.as_str()) {
-            Value::String(value)
-        } else {
-            read_value(&value)
-        };
+        let Some(rest) = variable.strip_prefix(PREFIX) else { continue };
+        let name = rest.to_ascii_lowercase().replace("__", ".");
+        let is_text = TEXTS.contains(&&*name);
+        let value = if is_text { Value::String(given) } else { read_value(&given) };
         match set(&mut table, &name, value) {
             Ok(()) => {
                 sources.0.insert(name, Origin::Variable(variable));
             }
             Err(why) => faults.push(format!("{variable}: {why}")),
         }
+    }
+    // What is said in so many words comes first.
+    let said = TEXTS.iter().any(|name| sources.0.contains_key(*name));
+    let credential = credentials.map(|folder| folder.join(CREDENTIAL));
+    if let Some(path) = credential.filter(|path| !said && path.exists()) {
+        let path = Value::String(path.display().to_string());
+        set(&mut table, MASTER_KEY_FILE, path).unwrap_or_else(|why| faults.push(why));
+        sources.0.insert(MASTER_KEY_FILE.to_owned(), Origin::Variable(CREDENTIALS.to_owned()));
     }
     if faults.is_empty() { Ok((table, sources)) } else { Err(Faults(faults)) }
 }

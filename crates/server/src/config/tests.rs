@@ -123,3 +123,49 @@ fn what_has_no_effect_for_certificates_is_pointed_at() {
     let both = GOOD.replace("redirect_uris", &format!("dpop_bound_access_tokens = true\n{bound}"));
     assert!(load(&both, &[]).unwrap_err().to_string().contains("choose"));
 }
+
+#[test]
+fn the_master_key_comes_from_the_place_that_was_said_first() {
+    let folder =
+        std::env::temp_dir().join(format!("countersign-credentials-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let credential = folder.join("countersign-master-key");
+    std::fs::write(&credential, "").unwrap();
+    let credentials = ("CREDENTIALS_DIRECTORY", folder.to_str().unwrap());
+    let elsewhere = ("CREDENTIALS_DIRECTORY", "/nowhere");
+    let file = ("COUNTERSIGN__SECRETS__MASTER_KEY_FILE", "/run/secrets/key");
+    let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let text = ("COUNTERSIGN__SECRETS__MASTER_KEY", key);
+    let credential = credential.display().to_string();
+    for (variables, expected, origin) in [
+        (&[][..], "data/master.key", "default"),
+        (&[elsewhere], "data/master.key", "default"),
+        (&[credentials], &*credential, "$CREDENTIALS_DIRECTORY"),
+        (&[credentials, file], "/run/secrets/key", "$COUNTERSIGN__SECRETS__MASTER_KEY_FILE"),
+        (&[text, credentials], "the configuration", "default"),
+    ] {
+        let (config, sources) = load(GOOD, variables).unwrap();
+        assert_eq!(format!("{:?}", config.master_key_source()), expected, "{variables:?}");
+        let lines = config.lines(&sources);
+        let line = lines.iter().find(|line| line.name == "secrets.master_key_file").unwrap();
+        assert_eq!(line.origin.to_string(), origin, "{variables:?}");
+    }
+    assert!(load(GOOD, &[text, file]).unwrap_err().to_string().contains("not both"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_key_signs_for_as_long_as_the_next_one_is_announced() {
+    let with = |days: u64, announce: u64| {
+        let keys = format!("{GOOD}\n[keys]\nrotation_days = {days}\nannounce_s = {announce}");
+        load(&keys, &[]).map(|(config, _)| config.key_settings())
+    };
+    assert_eq!(with(0, 7_800).unwrap().rotation, None);
+    assert_eq!(with(1, 86_400).unwrap().rotation, Some(Duration::from_secs(86_400)));
+    for (days, announce, word) in
+        [(1, 86_401, "rotation_days"), (90, 7_799, "announce_s"), (9_999, 7_800, "ten years")]
+    {
+        let why = with(days, announce).unwrap_err().to_string();
+        assert!(why.contains(word), "{why}");
+    }
+}

@@ -45,7 +45,7 @@ pub async fn start(dev: Dev, stopping: watch::Receiver<bool>) -> Result<Server, 
     let listener = listen::bind(address).await?;
     let port = listener.local_addr().map_or(dev.port, |bound| bound.port());
     let config = fixtures::config(port, dev);
-    let opened = bootstrap::open(&config.data_dir, None)?;
+    let opened = bootstrap::open(&config.data_dir, config.master_key_source())?;
     let hint = format!("Demo: sign in as alice or bob, password {USER_PASSWORD}");
     let app = bootstrap::assemble(&config, &opened, Some(hint), stopping.clone()).await?;
     let verifier = verifier(&config);

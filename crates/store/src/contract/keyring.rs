@@ -10,11 +10,12 @@ use countersign_protocol::key_schedule::{
 };
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::seal::MasterKey;
 use countersign_protocol::status_list::ListedToken;
 
 use super::samples::{Checked, NOW, at_once, key_change, later, published, signing_key};
 use crate::error::StoreError;
-use crate::store::{KeyChange, KeysChanged, Store};
+use crate::store::{KeyChange, KeysChanged, NewMaster, Seal, Store};
 
 const ES256: KeyUse = KeyUse::Signature(Algorithm::ES256);
 const DAY: u64 = 86_400;
@@ -163,4 +164,59 @@ pub(super) async fn a_key_rotates_when_somebody_asks(store: Arc<dyn Store>) -> C
     assert_eq!(states.iter().map(|(_, state)| *state).collect::<Vec<_>>(), expected);
     assert_eq!(published(&*store).await?, [], "its tokens live on");
     Ok(())
+}
+
+pub(super) async fn all_keys_are_sealed_anew_or_none(store: Arc<dyn Store>) -> Checked {
+    let old = MasterKey::new(&[1; 32]);
+    let by = |master: &MasterKey, kid: &str| {
+        let key = signing_key(kid, Algorithm::ES256);
+        SealedKey { sealed: master.seal(kid, kid.as_bytes(), &Sevens), ..key }
+    };
+    let begin = |kid, wish| {
+        let change = key_change(wish, vec![by(&old, kid)], NOW);
+        store.change_keys(KeyChange { uses: &[ES256], ..change })
+    };
+    begin("first", Wish::Schedule).await?;
+    begin("second", Wish::Schedule).await?;
+    let both = || MasterKey::new(&[2; 32]).and_older(&[1; 32]);
+    let seal = |master: MasterKey| -> Seal {
+        Box::new(move |key| {
+            let kid = &key.life.kid;
+            let plain = master.open(kid, &key.sealed).ok()?;
+            Some(master.seal(kid, &plain, &Sevens))
+        })
+    };
+    let before = store.keys().await?;
+    let stranger = MasterKey::new(&[3; 32]);
+    let masters = |newest| NewMaster { newest, replaced: vec![old.id()] };
+    let failed = store.reseal_keys(masters(stranger.id()), seal(stranger)).await?;
+    assert_eq!(failed, Err("first".into()));
+    assert_eq!(store.keys().await?, before);
+    for _ in 0..2 {
+        let master = both();
+        assert_eq!(
+            store.reseal_keys(masters(master.id()), seal(master)).await?,
+            Ok(2),
+            "also once more"
+        );
+        for key in store.keys().await? {
+            assert!(old.open(&key.life.kid, &key.sealed).is_err(), "the old key opens nothing");
+            let opened = MasterKey::new(&[2; 32]).open(&key.life.kid, &key.sealed);
+            assert_eq!(opened.expect("the new one does").as_slice(), key.life.kid.as_bytes());
+        }
+    }
+    let wish = Wish::Rotate { usage: ES256, force: true };
+    assert_eq!(begin("third", wish.clone()).await?, KeysChanged::SealedWithAnOldKey);
+    let change = key_change(wish, vec![by(&both(), "third")], NOW);
+    let done = store.change_keys(KeyChange { uses: &[ES256], ..change }).await?;
+    assert!(matches!(done, KeysChanged::Done { .. }), "{done:?}");
+    Ok(())
+}
+
+struct Sevens;
+
+impl Randomness for Sevens {
+    fn fill(&self, out: &mut [u8]) {
+        out.fill(7);
+    }
 }

@@ -9,11 +9,12 @@ use countersign_protocol::key_schedule::{
 };
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::seal::MasterKeyId;
 use rusqlite::{Connection, Result};
 
 use super::column::{Count, Millis, unreadable};
 use super::{audit, revocation};
-use crate::store::{KeyChange, KeysChanged};
+use crate::store::{KeyChange, KeysChanged, NewMaster};
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<SealedKey>> {
     connection
@@ -40,6 +41,9 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<SealedKey>> {
 
 /// Does what is wished and what is due.
 pub(super) fn change(connection: &Connection, mut change: KeyChange) -> Result<KeysChanged> {
+    if is_sealed_with_an_old_key(connection, &change.candidates)? {
+        return Ok(KeysChanged::SealedWithAnOldKey);
+    }
     let now = change.now;
     let before: Vec<_> = all(connection)?.into_iter().map(|key| key.life).collect();
     let steps = match decide(&before, change.uses, &change.settings, &change.wish, now) {
@@ -79,6 +83,51 @@ pub(super) fn change(connection: &Connection, mut change: KeyChange) -> Result<K
     after.extend(made.into_iter().map(|key| key.life));
     let next_at = next_step_at(&after, &change.settings);
     Ok(KeysChanged::Done { steps, wanted, next_at })
+}
+
+/// Seals every key anew, all or none. Answers how many, or the name of one that can't be opened.
+pub(super) fn reseal(
+    connection: &Connection,
+    masters: &NewMaster,
+    seal: &dyn Fn(&SealedKey) -> Option<Vec<u8>>,
+) -> Result<std::result::Result<usize, String>> {
+    let keys = all(connection)?;
+    let mut sealed = Vec::new();
+    for key in &keys {
+        match seal(key) {
+            Some(anew) => sealed.push(anew),
+            None => return Ok(Err(key.life.kid.clone())),
+        }
+    }
+    for (key, sealed) in keys.iter().zip(sealed) {
+        connection
+            .prepare_cached("UPDATE sealed_key SET sealed = ?2 WHERE kid = ?1")?
+            .execute((&key.life.kid, sealed))?;
+    }
+    for replaced in &masters.replaced {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO replaced_master_key (id) VALUES (?1)")?
+            .execute([replaced.as_bytes()])?;
+    }
+    // Somebody may return to a key that was replaced once.
+    connection
+        .prepare_cached("DELETE FROM replaced_master_key WHERE id = ?1")?
+        .execute([masters.newest.as_bytes()])?;
+    Ok(Ok(keys.len()))
+}
+
+/// Whoever read the master key before it was replaced must not leave behind what the new one does
+/// not open.
+fn is_sealed_with_an_old_key(connection: &Connection, candidates: &[SealedKey]) -> Result<bool> {
+    for id in candidates.iter().filter_map(|key| MasterKeyId::of(&key.sealed)) {
+        let replaced = connection
+            .prepare_cached("SELECT 1 FROM replaced_master_key WHERE id = ?1")?
+            .exists([id.as_bytes()])?;
+        if replaced {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A key in wrong hands is told to all who may still trust it.

@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_status.sql"),
     include_str!("migrations/0007_follower.sql"),
     include_str!("migrations/0008_keys.sql"),
+    include_str!("migrations/0009_sealing.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

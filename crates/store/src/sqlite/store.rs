@@ -22,8 +22,8 @@ use super::{
 };
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, KeyChange,
-    KeysChanged, Moment, NewGrant, Position, RotationOutcome, RotationRequest, Snapshot,
-    StatusList, Store, Use, UsedOnce,
+    KeysChanged, Moment, NewGrant, NewMaster, Position, RotationOutcome, RotationRequest, Seal,
+    Snapshot, StatusList, Store, Use, UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
 
@@ -306,6 +306,10 @@ impl Store for SqliteStore {
 
     fn change_keys(&self, change: KeyChange) -> Answer<'_, KeysChanged> {
         self.commit(move |connection| keyring::change(connection, change))
+    }
+
+    fn reseal_keys(&self, masters: NewMaster, seal: Seal) -> Answer<'_, Result<usize, String>> {
+        self.commit(move |connection| keyring::reseal(connection, &masters, &*seal))
     }
 
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>> {
