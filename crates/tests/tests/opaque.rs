@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use countersign_tests::binary;
 use countersign_tests::browser::Browser;
@@ -10,6 +11,7 @@ use countersign_tests::relying_party::{
     Client, DEMO_SERVICE, Tokens, call_api, resource, until_refused,
 };
 use countersign_tests::server::{Server, Site};
+use countersign_verify::{Error, Timestamp, Verifier};
 
 const CLOSED: Client = Client { id: "closed", secret: Some("closed-secret-0123456789abcdef") };
 const LISTED: Client = Client { id: "listed", secret: Some("listed-secret-0123456789abcdef") };
@@ -113,4 +115,37 @@ fn listed_tokens_keep_their_places_across_a_restart() {
     // One bit is set: the list is no longer the empty one.
     let length = |answer: &countersign_tests::http::Answer| answer.text().len();
     assert!(length(&after) > length(&list), "{} and {}", length(&list), length(&after));
+}
+
+/// Our verifier as one that follows no feed: it knows the server by its keys and lists alone.
+#[tokio::test]
+async fn a_verifier_without_the_feed_goes_by_the_list() {
+    let site = Site::new();
+    let server = start(&site);
+    let verifier = async || {
+        let verifier = Verifier::discover(&site.issuer(), &resource(&server)).status_lists();
+        let verifier = verifier.start().expect("well described");
+        verifier.ready().await;
+        verifier
+    };
+    let issue = || Tokens::of(&server.send(&LISTED.client_credentials(&server))).access;
+    let (one, two) = (issue(), issue());
+    let first = verifier().await;
+    for token in [&one, &two] {
+        assert_eq!(first.verify(token, now()).await.map(|caller| caller.has_scope("x")), Ok(false));
+    }
+    let unlisted = Tokens::of(&server.send(&DEMO_SERVICE.client_credentials(&server))).access;
+    assert_eq!(first.verify(&unlisted, now()).await, Err(Error::NoStatus));
+    assert_eq!(server.send(&LISTED.revoke(&one)).status, 200);
+    // Who has a copy may keep it for a minute; who comes now gets a new one, a second later.
+    let since = Instant::now();
+    while verifier().await.verify(&one, now()).await != Err(Error::Revoked) {
+        assert!(since.elapsed() < Duration::from_secs(5), "its bit turns");
+    }
+    assert!(verifier().await.verify(&two, now()).await.is_ok());
+}
+
+fn now() -> Timestamp {
+    let since_epoch = std::time::UNIX_EPOCH.elapsed().expect("it is after 1970");
+    Timestamp::from_millis(u64::try_from(since_epoch.as_millis()).expect("not that late"))
 }
