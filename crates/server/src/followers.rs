@@ -131,6 +131,14 @@ impl Followers {
         self.known().values().map(|known| known.follower.clone()).collect()
     }
 
+    /// How many are connected, and how many of them have not acknowledged a place.
+    fn count(&self, newest: u64) -> (usize, usize) {
+        let known = self.known();
+        let connected = known.values().filter(|known| known.follower.gone_at.is_none());
+        let is_behind = |known: &&Known| known.follower.acknowledged.is_none_or(|at| at < newest);
+        (connected.clone().count(), connected.filter(is_behind).count())
+    }
+
     /// Changes whenever a barrier should look again.
     pub(crate) fn moved(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()
@@ -226,6 +234,11 @@ pub(crate) async fn keep(app: Arc<App>) {
             () = app.followers.unsaved.notified() => false,
             _ = seen.tick() => true,
         };
+        if everyone {
+            let (connected, behind) = app.followers.count(app.position.borrow().revocation);
+            app.metrics.verifiers.set(i64::try_from(connected).unwrap_or(i64::MAX));
+            app.metrics.verifiers_behind.set(i64::try_from(behind).unwrap_or(i64::MAX));
+        }
         let put = app.followers.to_write(everyone, process::now());
         let forget = app.followers.take_replaced();
         if put.is_empty() && forget.is_empty() {
@@ -307,6 +320,8 @@ mod tests {
         let long_ago = Instant::now().checked_sub(2 * ACKNOWLEDGED_MAX).expect("up so long");
         followers.known().get_mut(feed.id()).unwrap().acknowledged_at = Some(long_ago);
         assert!(feed.is_dead());
+        assert_eq!(followers.count(3), (2, 1), "connected, and the silent one behind");
+        assert_eq!(followers.count(4), (2, 2));
         // One of an older make is left in peace.
         assert!(!silent.is_dead());
     }

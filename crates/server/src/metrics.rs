@@ -22,6 +22,10 @@ pub(crate) struct Metrics {
     pub(crate) sign_ins: Family<ResultLabel, Counter>,
     /// Grants and tokens that ended before their time.
     pub(crate) revocations: Counter,
+    /// Verifiers that are connected to this server's feed.
+    pub(crate) verifiers: Gauge,
+    /// Those of them that have not acknowledged the newest revocation.
+    pub(crate) verifiers_behind: Gauge,
     /// Since when the keys that sign do, in seconds since the epoch.
     key_active: Family<AlgorithmLabel, Gauge>,
     /// When the schedule of the keys has its next step, in seconds since the epoch.
@@ -63,6 +67,10 @@ impl Metrics {
         );
         registry.register("sign_ins", "Password sign-ins by result", sign_ins.clone());
         registry.register("revocations", "Grants and tokens ended early", revocations.clone());
+        let (verifiers, verifiers_behind) = (Gauge::default(), Gauge::default());
+        registry.register("verifiers", "Verifiers on this server's feed", verifiers.clone());
+        let help = "Verifiers that have not acknowledged the newest revocation, every 5 seconds";
+        registry.register("verifiers_behind", help, verifiers_behind.clone());
         let key_active = Family::default();
         let key_step = Gauge::default();
         let help = "Since when the key of an algorithm signs, in seconds since the epoch";
@@ -76,6 +84,8 @@ impl Metrics {
             junk_tokens,
             sign_ins,
             revocations,
+            verifiers,
+            verifiers_behind,
             key_active,
             key_step,
         }
