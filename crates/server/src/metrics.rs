@@ -16,7 +16,7 @@ pub(crate) struct Metrics {
     pub(crate) tokens_issued: Family<GrantLabel, Counter>,
     /// Refresh requests, by how they went.
     pub(crate) refreshes: Family<ResultLabel, Counter>,
-    /// Codes and refresh tokens whose MAC was bad: they touched no storage.
+    /// Codes, refresh and opaque access tokens that nobody here made: they touched no storage.
     pub(crate) junk_tokens: Counter,
     /// Sign-ins, by how they went.
     pub(crate) sign_ins: Family<ResultLabel, Counter>,
@@ -62,7 +62,7 @@ impl Metrics {
         registry.register("refreshes", "Refresh requests by result", refreshes.clone());
         registry.register(
             "junk_tokens",
-            "Codes and refresh tokens refused by their MAC, without storage access",
+            "Codes, refresh and opaque access tokens of nobody's making, refused without storage access",
             junk_tokens.clone(),
         );
         registry.register("sign_ins", "Password sign-ins by result", sign_ins.clone());
