@@ -274,8 +274,12 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(content)?;
-    file.sync_all()?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // The disk is full. Half a key would stand in the way of every later start.
+        let _ = std::fs::remove_file(path);
+    }
+    written?;
     sync_folder(path)
 }
 

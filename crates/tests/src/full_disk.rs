@@ -80,11 +80,21 @@ impl SmallDisk {
     /// # Panics
     /// When it cannot be taken.
     pub fn fill(&self) {
+        self.fill_but(0);
+    }
+
+    /// Takes all the room that is left but so many bytes.
+    ///
+    /// # Panics
+    /// When it cannot be taken.
+    pub fn fill_but(&self, bytes: u64) {
         let mut filler = File::create(self.path("filler")).expect("there is room for a name");
         for size in [64 * 1024, 1024, 1] {
             let piece = vec![0; size];
             while filler.write_all(&piece).is_ok() {}
         }
+        let taken = filler.metadata().expect("a file of ours").len();
+        filler.set_len(taken.saturating_sub(bytes)).expect("less room can be taken");
     }
 
     /// Gives it back.

@@ -1,13 +1,15 @@
 //! A disk without room: clear errors, nothing lost, and on it goes when there is room again.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_tests::browser::Browser;
 use countersign_tests::full_disk::{SmallDisk, set_quota, with_quota};
 use countersign_tests::http::{Answer, Request};
-use countersign_tests::relying_party::{Client, DEMO_SERVICE, DEMO_SPA, DEMO_WEB, Tokens};
+use countersign_tests::relying_party::{
+    Client, DEMO_SERVICE, DEMO_SPA, DEMO_WEB, Tokens, call_api,
+};
 use countersign_tests::server::{Server, Site};
 
 /// How long after room was made everything has to work again.
@@ -153,4 +155,27 @@ fn a_full_disk_loses_nothing() {
         return;
     };
     survives(&site, || disk.command(), |_| disk.fill(), |_| disk.make_room());
+}
+
+#[test]
+fn a_start_without_room_says_so_and_leaves_nothing_in_the_way() {
+    for room in [0, 16 << 10, 100 << 10] {
+        let site = Site::new();
+        let Some(disk) = SmallDisk::mount(&site.data(), 8 << 20) else {
+            println!("this system lets nobody mount a disk: nothing was tried");
+            return;
+        };
+        disk.fill_but(room);
+        let mut command = disk.command();
+        command.args(site.command().get_args()).stdin(Stdio::null());
+        let output = command.output().expect("the binary starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "with {room} bytes: {said}");
+        let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        assert!(lines.len() == 1 && !said.contains("panicked"), "one sentence, not: {said}");
+        disk.make_room();
+        let server = site.start_with(site.address, disk.command());
+        let tokens = DEMO_WEB.log_in(&server, &mut Browser::new(server.address()), "alice");
+        assert_eq!(call_api(&server, &tokens.access).status, 200);
+    }
 }
