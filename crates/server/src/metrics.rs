@@ -62,7 +62,7 @@ impl Metrics {
         registry.register("refreshes", "Refresh requests by result", refreshes.clone());
         registry.register(
             "junk_tokens",
-            "Codes, refresh and opaque access tokens of nobody's making, refused without storage access",
+            "Codes, refresh and opaque access tokens refused as made up, without storage access",
             junk_tokens.clone(),
         );
         registry.register("sign_ins", "Password sign-ins by result", sign_ins.clone());
