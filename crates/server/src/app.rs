@@ -17,7 +17,9 @@ use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::metadata::Metadata;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Ended, EndedClient, Moment, Position, Store, StoreError};
-use countersign_verify::{DenySet, ReplayGuard, Revoked, SteadyClock, TokenCache, Verifier};
+use countersign_verify::{
+    DenySet, ReplayGuard, Revoked, SteadyClock, TokenCache, TokenNames, Verifier,
+};
 use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
@@ -314,12 +316,14 @@ impl App {
         let deadline = tokio::time::Instant::now() + REVOKED_CLIENT_PATIENCE;
         loop {
             let now = process::now();
-            let would_be = AccessToken {
-                client_id: client_id.to_owned(),
+            let would_be = TokenNames {
+                token_id: "",
+                grant_id: None,
+                client_id,
                 issued_at: now.as_secs(),
-                ..AccessToken::default()
+                key_id: None,
             };
-            if !self.denied.is_revoked((&would_be).into(), now) {
+            if !self.denied.is_revoked(would_be, now) {
                 return Ok(());
             }
             if tokio::time::Instant::now() > deadline {
