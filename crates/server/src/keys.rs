@@ -17,7 +17,7 @@ use countersign_protocol::opaque_token::OpaqueTokenKeys;
 use countersign_protocol::seal::{MasterKey, WrongMasterKey};
 use countersign_store::{KeyChange, KeysChanged, Store, StoreError};
 use countersign_verify::{DpopNonces, DpopRules, SenderRules};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -81,17 +81,29 @@ pub(crate) struct Keys {
     confirmed_at: AtomicU64,
     /// Wakes the task that looks after them.
     changed: Notify,
+    /// One reads and takes over at a time, so that what was read earlier never comes last.
+    reading: Mutex<()>,
 }
 
 impl Keys {
     pub(crate) fn new(serving: ServingKeys) -> Self {
-        let serving = ArcSwap::from_pointee(serving);
-        Self {
-            serving,
-            origin: Instant::now(),
+        let now = Instant::now();
+        let keys = Self {
+            serving: ArcSwap::from_pointee(serving),
+            // So far back that 0 means too long ago.
+            origin: now.checked_sub(UNCONFIRMED_MAX).unwrap_or(now),
             confirmed_at: AtomicU64::new(0),
             changed: Notify::new(),
-        }
+            reading: Mutex::new(()),
+        };
+        keys.confirm(now);
+        keys
+    }
+
+    /// They are what the store held at `read_at`.
+    fn confirm(&self, read_at: Instant) {
+        let millis = (read_at - self.origin).as_millis();
+        self.confirmed_at.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn load(&self) -> Guard<Arc<ServingKeys>> {
@@ -128,8 +140,7 @@ impl Keys {
                 }
             }
         }
-        let millis = (read_at - self.origin).as_millis();
-        self.confirmed_at.store(u64::try_from(millis).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.confirm(read_at);
         true
     }
 }
@@ -175,6 +186,7 @@ fn make(usage: KeyUse, master: &Master) -> Result<SealedKey, Error> {
 
 /// Reads the keys of the store, whoever has changed them.
 pub(crate) async fn reload(app: &App, master: &Master) -> Result<(), StoreError> {
+    let _one_at_a_time = app.keys.reading.lock().await;
     let read_at = Instant::now();
     let stored = app.store().keys().await?;
     if app.keys.replace(&stored, master, read_at) {
@@ -260,5 +272,56 @@ async fn make_wanted(mut wanted: Vec<KeyUse>, master: &Arc<Master>) -> Vec<Seale
             tracing::error!(%error, "a key could not be made");
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use countersign_protocol::ErrorCode;
+
+    use super::*;
+    use crate::fixture::{self, Fixture};
+
+    /// A key that was announced is published, and may sign, only by those who know of it.
+    #[tokio::test]
+    async fn who_has_not_read_the_keys_for_long_neither_signs_nor_publishes() {
+        let site = Fixture::open().await;
+        let app = &site.app;
+        let jwks = async || site.get("/.well-known/jwks.json", None).await;
+        assert_eq!(jwks().await.status(), StatusCode::OK);
+        assert!(app.signing_key(Algorithm::ES256).await.is_ok());
+        app.keys.confirmed_at.store(0, Ordering::Relaxed);
+        let refused = app.signing_key(Algorithm::ES256).await.expect_err("it may be retired");
+        assert_eq!(refused.code, ErrorCode::TemporarilyUnavailable);
+        assert_eq!(jwks().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        reload(app, &site.master).await.unwrap();
+        assert!(app.signing_key(Algorithm::ES256).await.is_ok());
+        let answer = jwks().await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert!(fixture::body(answer).await.contains("ES256"));
+    }
+
+    #[tokio::test]
+    async fn the_job_makes_what_is_missing_and_takes_over_what_others_changed() {
+        let site = Fixture::open().await;
+        let app = &site.app;
+        assert!(app.keys.load().keyring.signing_key(Algorithm::RS256).is_none());
+        round(app, &site.master).await.unwrap();
+        let first = app.signing_key(Algorithm::ES256).await.unwrap();
+        assert!(app.keys.load().keyring.signing_key(Algorithm::RS256).is_some());
+        assert_eq!(app.keys.load().keyring.published().keys.len(), 6, "each with its successor");
+        let kept = Arc::clone(app.keys.load().keyring.verification());
+        round(app, &site.master).await.unwrap();
+        let same = Arc::ptr_eq(&kept, app.keys.load().keyring.verification());
+        assert!(same, "what has not changed is not opened again");
+        let wish = Wish::Revoke { kids: vec![first.key_id().to_owned()] };
+        let (uses, settings, now) = (KeyUse::ALL, app.key_settings, process::now());
+        let change = KeyChange { wish, uses, settings, candidates: Vec::new(), now };
+        app.store().change_keys(change).await.unwrap();
+        round(app, &site.master).await.unwrap();
+        assert_ne!(app.signing_key(Algorithm::ES256).await.unwrap().key_id(), first.key_id());
+        assert_eq!(app.keys.load().keyring.published().keys.len(), 6);
+        assert!(app.keys.load().keyring.verification().get(first.key_id()).is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! The master key: made once, kept in a file of its own or given from outside, never in the
 //! database. Its text is one key or several, newest first: the first seals, all of them open.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,6 +70,12 @@ pub enum MasterKeyError {
     OnlyOne {
         /// Where it was read.
         origin: String,
+    },
+    /// Somebody else is at it.
+    #[error("the master key {path} is being replaced right now: wait until that is done")]
+    Busy {
+        /// The file.
+        path: PathBuf,
     },
     /// Something is sealed by a key that is not there.
     #[error(
@@ -173,6 +179,7 @@ impl Master {
     /// # Errors
     /// [`MasterKeyError`]; whatever was done, the key that is there opens everything.
     pub async fn reseal(&self, store: &dyn Store) -> Result<(usize, bool), MasterKeyError> {
+        let _alone = self.alone()?;
         let mut keys = self.source.read()?;
         if keys.len() == 1 {
             let path = match &self.source {
@@ -197,6 +204,19 @@ impl Master {
             }
         };
         Ok((sealed, by_hand))
+    }
+
+    /// Two at once could each put a new key of its own into the file. The lock goes with its
+    /// process, however that ends.
+    fn alone(&self) -> Result<Option<File>, MasterKeyError> {
+        let (Source::File(path) | Source::Own(path)) = &self.source else { return Ok(None) };
+        let io = |reason| MasterKeyError::Io { path: path.clone(), reason };
+        let folder = open_folder(path).map_err(io)?;
+        match folder.try_lock() {
+            Ok(()) => Ok(Some(folder)),
+            Err(TryLockError::WouldBlock) => Err(MasterKeyError::Busy { path: path.clone() }),
+            Err(TryLockError::Error(reason)) => Err(io(reason)),
+        }
     }
 
     fn only_one(&self) -> MasterKeyError {
@@ -284,9 +304,13 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
 }
 
 fn sync_folder(path: &Path) -> std::io::Result<()> {
+    open_folder(path)?.sync_all()
+}
+
+fn open_folder(path: &Path) -> std::io::Result<File> {
     match path.parent() {
-        Some(folder) if folder != Path::new("") => File::open(folder)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+        Some(folder) if folder != Path::new("") => File::open(folder),
+        _ => File::open("."),
     }
 }
 

@@ -99,6 +99,21 @@ async fn cut_off_at_any_point_the_file_opens_the_store_and_the_next_try_goes_on(
 }
 
 #[tokio::test]
+async fn of_two_who_replace_it_at_once_one_waits() {
+    let place = Place::new("alone");
+    let (store, master) = begun(&place).await;
+    let other = Master::open(place.source(), true).unwrap();
+    let alone = other.alone().unwrap();
+    let before = place.text();
+    let refused = master.reseal(&store).await.unwrap_err();
+    assert!(matches!(refused, MasterKeyError::Busy { .. }), "{refused}");
+    assert_eq!(place.text(), before);
+    drop(alone);
+    master.reseal(&store).await.unwrap();
+    assert!(opens(&place.text(), &store).await);
+}
+
+#[tokio::test]
 async fn a_key_that_can_not_be_written_is_replaced_in_two_parts() {
     let place = Place::new("text");
     let (store, _) = begun(&place).await;
