@@ -1,5 +1,7 @@
 //! The authorization request and its answer (OAuth 2.1 §4.1, OpenID Connect Core §3.1.2).
 
+mod return_address;
+
 use std::time::Duration;
 
 use countersign_jose::{Timestamp, base64url};
@@ -10,6 +12,8 @@ use crate::client::{Client, GrantType};
 use crate::error::{ErrorCode, OAuthError};
 use crate::pkce;
 use crate::scope::Scope;
+
+pub use return_address::ReturnAddress;
 
 /// The longest `state` and `nonce` that are carried, in bytes.
 const OPAQUE_MAX_BYTES: usize = 2_048;
@@ -51,56 +55,6 @@ pub struct Prompt {
     /// `consent`: ask even if it was agreed to before.
     pub consent: bool,
 }
-
-/// Where an answer goes, known before the rest of the request is looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReturnAddress {
-    /// A registered redirect URI of the client.
-    pub redirect_uri: String,
-    /// Returned unchanged.
-    pub state: Option<String>,
-}
-
-impl ReturnAddress {
-    /// Finds where the answer goes. A failure here is shown to the user and never redirected,
-    /// since the address can't be trusted (RFC 6749 §4.1.2.1).
-    ///
-    /// # Errors
-    /// `invalid_request` when `redirect_uri` is missing or not registered.
-    pub fn find(params: &Params, client: &Client) -> Result<Self, OAuthError> {
-        let redirect_uri = params.require("redirect_uri")?;
-        if !client.takes_answers_at(redirect_uri) {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidRequest,
-                "redirect_uri is not registered for this client; it is compared exactly",
-            ));
-        }
-        let state = params.get("state").filter(|state| state.len() <= OPAQUE_MAX_BYTES);
-        Ok(Self { redirect_uri: redirect_uri.to_owned(), state: state.map(str::to_owned) })
-    }
-
-    /// The URL that carries a code back, with the issuer (RFC 9207).
-    #[must_use]
-    pub fn with_code(&self, code: &str, issuer: &str) -> String {
-        self.with(&[("code", code)], issuer)
-    }
-
-    /// The URL that carries an error back, with the issuer (RFC 9207).
-    #[must_use]
-    pub fn with_error(&self, error: &OAuthError, issuer: &str) -> String {
-        let code = ("error", error.code.as_str());
-        self.with(&[code, ("error_description", &error.description)], issuer)
-    }
-
-    fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
-        let state = self.state.as_deref().map(|state| ("state", state));
-        let pairs = answer.iter().copied().chain(state).chain([("iss", issuer)]);
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        let joint = if self.redirect_uri.contains('?') { '&' } else { '?' };
-        format!("{}{joint}{query}", self.redirect_uri)
-    }
-}
-
 impl AuthorizationRequest {
     /// Reads the rest of a request whose return address is known. A failure here goes back to
     /// the client.
@@ -230,85 +184,4 @@ fn read_max_age(params: &Params) -> Result<Option<Duration>, OAuthError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GOOD: &str = "response_type=code&client_id=web&redirect_uri=https%3A%2F%2Fa.example%2Fcb\
-        &scope=openid+email&state=s&nonce=n\
-        &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
-
-    fn client() -> Client {
-        serde_json::from_str(
-            r#"{"client_id":"web","redirect_uris":["https://a.example/cb"],
-                "scope":"openid email","resources":["https://api.example"]}"#,
-        )
-        .unwrap()
-    }
-
-    fn parse(query: &str, client: &Client) -> Result<AuthorizationRequest, ErrorCode> {
-        let params = Params::parse(query.as_bytes()).map_err(|e| e.code)?;
-        let address = ReturnAddress::find(&params, client).map_err(|e| e.code)?;
-        AuthorizationRequest::parse(&params, client, &address, "https://id.example")
-            .map_err(|e| e.code)
-    }
-
-    #[test]
-    fn a_good_request_is_read_whole() {
-        let request = parse(GOOD, &client()).unwrap();
-        assert_eq!(request.audience, ["https://api.example"]);
-        assert_eq!(request.scope.to_string(), "email openid");
-        assert_eq!((request.state.as_deref(), request.nonce.as_deref()), (Some("s"), Some("n")));
-    }
-
-    #[test]
-    fn each_fault_has_its_code() {
-        use ErrorCode::*;
-        for (from, to, code) in [
-            ("response_type=code&", "", InvalidRequest),
-            ("response_type=code", "response_type=token", UnsupportedResponseType),
-            ("response_type=code", "response_type=code+id_token", UnsupportedResponseType),
-            ("openid+email", "openid+admin", InvalidScope),
-            ("method=S256", "method=plain", InvalidRequest),
-            ("&code_challenge_method=S256", "", InvalidRequest),
-            ("code_challenge=E9M", "code_challenge=E9", InvalidRequest),
-            ("state=s", "state=s&resource=https://other.example", InvalidTarget),
-            ("state=s", "state=s&request=x", RequestNotSupported),
-            ("state=s", "state=s&request_uri=x", RequestUriNotSupported),
-            ("state=s", "state=s&prompt=none+login", InvalidRequest),
-            ("state=s", "state=s&prompt=create", InvalidRequest),
-            ("state=s", "state=s&max_age=-1", InvalidRequest),
-            ("state=s", "state=s&dpop_jkt=short", InvalidRequest),
-            ("state=s", "state=s&dpop_jkt=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=", {
-                InvalidRequest
-            }),
-            ("state=s", "state=s&response_mode=fragment", InvalidRequest),
-            ("%2Fcb", "%2Fcb%2F", InvalidRequest),
-        ] {
-            let query = GOOD.replacen(from, to, 1);
-            assert_ne!(query, GOOD, "{from}");
-            assert_eq!(parse(&query, &client()), Err(code), "{to}");
-        }
-    }
-
-    #[test]
-    fn pkce_can_be_excused_for_a_confidential_client_only() {
-        let without = GOOD.split("&code_challenge").next().unwrap();
-        assert_eq!(parse(without, &client()), Err(ErrorCode::InvalidRequest));
-        let mut excused = Client { require_pkce: false, ..client() };
-        assert!(parse(without, &excused).is_ok());
-        excused.token_endpoint_auth_method = crate::client::AuthMethod::None;
-        assert_eq!(parse(without, &excused), Err(ErrorCode::InvalidRequest));
-    }
-
-    #[test]
-    fn answers_go_back_with_state_and_issuer() {
-        let address = ReturnAddress {
-            redirect_uri: "https://a.example/cb?t=1".into(),
-            state: Some("a&b".into()),
-        };
-        assert_eq!(
-            address.with_code("c", "https://id.example"),
-            "https://a.example/cb?t=1&code=c&state=a%26b&iss=https%3A%2F%2Fid.example"
-        );
-    }
-}
+mod tests;

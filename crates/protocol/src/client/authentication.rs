@@ -1,0 +1,109 @@
+//! How clients prove who they are (RFC 6749 §2.3).
+
+use aws_lc_rs::digest::{SHA256, digest};
+use countersign_jose::base64url;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+
+use super::Client;
+use crate::error::{ErrorCode, OAuthError};
+
+/// How a client proves who it is at the token endpoint (RFC 7591 §2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthMethod {
+    /// A secret in the `Authorization` header. The form body is taken as well.
+    #[default]
+    ClientSecretBasic,
+    /// A secret in the form body. The `Authorization` header is taken as well.
+    ClientSecretPost,
+    /// A signature by one of its registered keys (RFC 7523).
+    PrivateKeyJwt,
+    /// Not at all: a public client.
+    None,
+}
+/// What a request carries to authenticate its client.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// `client_id` alone.
+    Public {
+        /// The client that the request says it comes from.
+        client_id: String,
+    },
+    /// A secret, from the header or the form.
+    Secret {
+        /// The client that the request says it comes from.
+        client_id: String,
+        /// What should be its secret.
+        secret: String,
+    },
+    /// A signed assertion, see [`client_assertion`].
+    Assertion {
+        /// The client that the request says it comes from.
+        client_id: String,
+        /// The assertion.
+        assertion: String,
+    },
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Credentials").field(&self.client_id()).finish()
+    }
+}
+
+impl Credentials {
+    /// The client that the request says it comes from.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        match self {
+            Self::Public { client_id }
+            | Self::Secret { client_id, .. }
+            | Self::Assertion { client_id, .. } => client_id,
+        }
+    }
+}
+impl Client {
+    /// Whether it can keep a secret (OAuth 2.1 §2.1).
+    #[must_use]
+    pub fn is_confidential(&self) -> bool {
+        self.token_endpoint_auth_method != AuthMethod::None
+    }
+
+    /// Whether it authenticates with a secret.
+    pub(super) fn has_secret(&self) -> bool {
+        matches!(
+            self.token_endpoint_auth_method,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
+        )
+    }
+
+    /// Checks the proof of identity (RFC 6749 §2.3), but for assertions, which this never takes:
+    /// [`crate::client_assertion::verify`] judges them.
+    ///
+    /// # Errors
+    /// `invalid_client`, worded the same for a wrong secret and for a missing one.
+    pub fn authenticate(&self, credentials: &Credentials) -> Result<(), OAuthError> {
+        let good = match (credentials, &self.client_secret_sha256) {
+            (Credentials::Public { .. }, _) => !self.is_confidential(),
+            (Credentials::Secret { secret, .. }, Some(hash)) => {
+                self.has_secret()
+                    && bool::from(hash_secret(secret).as_bytes().ct_eq(hash.as_bytes()))
+            }
+            (Credentials::Secret { .. }, None) | (Credentials::Assertion { .. }, _) => false,
+        };
+        if good && !self.disabled { Ok(()) } else { Err(unauthenticated()) }
+    }
+}
+
+/// What is stored of a client secret.
+#[must_use]
+pub fn hash_secret(secret: &str) -> String {
+    base64url::encode(digest(&SHA256, secret.as_bytes()).as_ref())
+}
+
+/// The error for a client that is unknown or did not prove who it is.
+#[must_use]
+pub fn unauthenticated() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClient, "client authentication failed")
+}

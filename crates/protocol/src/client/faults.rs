@@ -1,0 +1,106 @@
+//! What is wrong with a registration, in sentences.
+
+use countersign_jose::Algorithm;
+
+use super::permission::is_resource;
+use super::{AuthMethod, Client, GrantType};
+use crate::client_assertion;
+use crate::keyring;
+use crate::redirect_uri;
+
+impl Client {
+    /// What is wrong with a registration, one sentence each; empty when nothing is.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let legal = |b: u8| b.is_ascii_graphic() && b != b':';
+        if self.client_id.is_empty()
+            || self.client_id.len() > 255
+            || !self.client_id.bytes().all(legal)
+        {
+            faults.push("client_id must be 1 to 255 printable ASCII characters without `:`".into());
+        }
+        for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
+            if let Err(why) = redirect_uri::check(uri) {
+                faults.push(format!("{uri:?} can't be a redirect URI: {why}"));
+            }
+        }
+        if self.response_types.iter().any(|kind| kind != "code") {
+            faults.push("response_types: only \"code\" is offered".into());
+        }
+        faults.extend(self.key_faults());
+        if self.has_secret() && self.client_secret_sha256.is_none() {
+            faults.push(
+                "client_secret is missing (or say token_endpoint_auth_method = \"none\")".into(),
+            );
+        }
+        if !self.has_secret() && self.client_secret_sha256.is_some() {
+            let why =
+                "no secret goes with token_endpoint_auth_method \"none\" or \"private_key_jwt\"";
+            faults.push(why.into());
+        }
+        if !self.is_confidential() && self.may_use(GrantType::ClientCredentials) {
+            faults.push("client_credentials needs a client that authenticates".into());
+        }
+        if !self.is_confidential() && !self.protects.is_empty() {
+            faults.push("a client that protects a resource has to authenticate".into());
+        }
+        if !self.is_confidential() && !self.require_pkce {
+            faults.push("require_pkce can't be turned off for a public client".into());
+        }
+        if self.may_use(GrantType::AuthorizationCode)
+            && self.redirect_uris.is_empty()
+            && !self.danger_any_loopback_redirect
+        {
+            faults.push("authorization_code needs at least one of redirect_uris".into());
+        }
+        faults.extend(self.algorithm_faults());
+        if self.protected_access_token_format.is_some() && self.protects.is_empty() {
+            faults.push("protected_access_token_format is for a client that protects".into());
+        }
+        if self.dpop_bound_access_tokens && self.tls_client_certificate_bound_access_tokens {
+            faults.push(
+                "a token is bound to a key or to a certificate: choose between \
+                 dpop_bound_access_tokens and tls_client_certificate_bound_access_tokens"
+                    .into(),
+            );
+        }
+        for resource in self.resources.iter().chain(&self.protects) {
+            if !is_resource(resource) {
+                faults.push(format!(
+                    "{resource:?} can't be a resource: it must be an absolute URI without fragment"
+                ));
+            }
+        }
+        faults
+    }
+
+    fn algorithm_faults(&self) -> impl Iterator<Item = String> {
+        let asked = [
+            ("id_token_signed_response_alg", self.id_token_signed_response_alg),
+            ("access_token_signed_response_alg", self.access_token_signed_response_alg),
+            ("introspection_signed_response_alg", self.introspection_signed_response_alg),
+        ];
+        let signs = |wanted: Algorithm| keyring::ALGORITHMS.contains(&wanted);
+        asked.into_iter().filter(move |(_, wanted)| !wanted.is_none_or(signs)).map(|(name, _)| {
+            let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
+            format!("{name} must be one of {}", names.join(", "))
+        })
+    }
+
+    fn key_faults(&self) -> Vec<String> {
+        let by_key = self.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
+        let mut faults = match &self.jwks {
+            Some(jwks) => client_assertion::key_faults(jwks),
+            None if by_key => {
+                vec!["private_key_jwt needs the client's public keys: give jwks".to_owned()]
+            }
+            None => Vec::new(),
+        };
+        let wanted = self.token_endpoint_auth_signing_alg;
+        if wanted.is_some_and(|wanted| !client_assertion::ALGORITHMS.contains(&wanted)) {
+            faults.push("token_endpoint_auth_signing_alg is not taken for assertions".into());
+        }
+        faults
+    }
+}

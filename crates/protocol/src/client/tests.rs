@@ -1,0 +1,87 @@
+use countersign_jose::Algorithm;
+
+use super::*;
+use crate::error::ErrorCode;
+use crate::scope::Scope;
+
+fn client(json: &str) -> Client {
+    serde_json::from_str(json).unwrap()
+}
+
+fn confidential() -> Client {
+    let mut client = client(r#"{"client_id":"web","redirect_uris":["https://a.example/cb"]}"#);
+    client.client_secret_sha256 = Some(hash_secret("s3cret"));
+    client
+}
+
+#[test]
+fn tokens_are_asked_for_only_with_algorithms_that_the_server_signs_with() {
+    for (name, faults) in
+        [("ES256", 0), ("Ed25519", 0), ("RS256", 0), ("ES384", 1), ("ML-DSA-65", 1), ("HS256", 1)]
+    {
+        let wanted = Algorithm::from_name(name);
+        let client = Client { id_token_signed_response_alg: wanted, ..confidential() };
+        assert_eq!(client.faults().len(), faults, "{name}");
+        let client = Client { access_token_signed_response_alg: wanted, ..client };
+        assert_eq!(client.faults().len(), 2 * faults, "{name}");
+    }
+}
+
+#[test]
+fn only_the_right_proof_authenticates() {
+    let secret =
+        |secret: &str| Credentials::Secret { client_id: "web".into(), secret: secret.into() };
+    let public = Credentials::Public { client_id: "web".into() };
+    let web = confidential();
+    assert!(web.authenticate(&secret("s3cret")).is_ok());
+    assert!(web.authenticate(&secret("s3cret ")).is_err());
+    assert!(web.authenticate(&secret("")).is_err());
+    assert!(web.authenticate(&public).is_err(), "a confidential client must prove itself");
+    let spa = client(r#"{"client_id":"spa","token_endpoint_auth_method":"none"}"#);
+    assert!(spa.authenticate(&public).is_ok());
+    assert!(spa.authenticate(&secret("x")).is_err());
+    let disabled = Client { disabled: true, ..confidential() };
+    assert!(disabled.authenticate(&secret("s3cret")).is_err());
+}
+
+#[test]
+fn audience_is_what_was_asked_for_or_the_default() {
+    let mut client = confidential();
+    let issuer = "https://id.example";
+    assert_eq!(client.audience(&[], issuer).unwrap(), [issuer]);
+    client.resources = vec!["https://api.example".into(), "https://b.example".into()];
+    assert_eq!(client.audience(&[], issuer).unwrap(), ["https://api.example"]);
+    let asked = ["https://b.example".to_owned(), "https://b.example".to_owned()];
+    assert_eq!(client.audience(&asked, issuer).unwrap(), ["https://b.example"]);
+    let error = client.audience(&["https://api.example/".to_owned()], issuer).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidTarget);
+}
+
+#[test]
+fn nobody_gets_a_scope_that_was_not_registered() {
+    let scope = |text: &str| Scope::parse(text).unwrap();
+    let (user, own) = (GrantType::AuthorizationCode, GrantType::ClientCredentials);
+    let unregistered = confidential();
+    let granted = |client: &Client, text: &str, grant| {
+        client.grantable_scope(Some(&scope(text)), grant).map_err(|error| error.code)
+    };
+    assert_eq!(granted(&unregistered, "openid email", user), Ok(scope("openid email")));
+    assert_eq!(granted(&unregistered, "admin", user), Err(ErrorCode::InvalidScope));
+    assert_eq!(granted(&unregistered, "openid", own), Err(ErrorCode::InvalidScope));
+    assert_eq!(unregistered.grantable_scope(None, own), Ok(Scope::default()));
+    let registered = Client { scope: Some(scope("orders")), ..confidential() };
+    assert_eq!(granted(&registered, "orders", own), Ok(scope("orders")));
+    assert_eq!(granted(&registered, "openid", user), Err(ErrorCode::InvalidScope));
+}
+
+#[test]
+fn faults_are_named() {
+    assert_eq!(confidential().faults(), Vec::<String>::new());
+    let bad = client(
+        r#"{"client_id":"a b","redirect_uris":["http://a.example/"],"response_types":["token"],
+            "grant_types":["client_credentials"],"token_endpoint_auth_method":"none",
+            "require_pkce":false,"resources":["not a uri"],"protects":["x:y"]}"#,
+    );
+    assert_eq!(bad.faults().len(), 7, "{:#?}", bad.faults());
+    assert!(serde_json::from_str::<Client>(r#"{"client_id":"a","redirect_urls":[]}"#).is_err());
+}
