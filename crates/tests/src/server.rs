@@ -202,6 +202,22 @@ impl Server<'_> {
         http::send(self.address, request)
     }
 
+    /// Waits until all keys of a first start are made: an RSA key takes a moment, and writes to the
+    /// store and to the JWKS when it is there.
+    ///
+    /// # Panics
+    /// When that takes a minute.
+    pub fn wait_for_keys(&self) {
+        let limit = Instant::now() + Duration::from_secs(60);
+        // One that signs, and one that is announced.
+        while self.send(&Request::get("/.well-known/jwks.json")).text().matches("\"RSA\"").count()
+            < 2
+        {
+            assert!(Instant::now() < limit, "the keys are not made in time");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// What it counted of a metric, over all its labels but those given. Only `serve` has
     /// metrics.
     #[must_use]

@@ -142,6 +142,7 @@ fn junk_is_counted_and_costs_the_store_nothing() {
     const COUNT: u64 = 50;
     let site = Site::of_serve("");
     let server = site.start();
+    server.wait_for_keys();
     let good = log_in(&server, DEMO_WEB).refresh;
     let counted = |name: &str| server.counted(&format!("countersign_{name}_total"));
     let before = (counted("junk_tokens"), counted("store_commits"));

@@ -126,6 +126,7 @@ fn paths_and_methods_that_are_not_there() {
 fn metadata_is_cached_and_revalidated() {
     let site = Site::new();
     let server = site.start();
+    server.wait_for_keys();
     for path in [
         "/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server",
