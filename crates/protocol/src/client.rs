@@ -112,6 +112,14 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client that has registered nothing but its name: every other member is what its absence
+    /// means.
+    #[must_use]
+    pub fn new(client_id: &str) -> Self {
+        let members = serde_json::json!({ "client_id": client_id });
+        serde_json::from_value(members).expect("no other member is required")
+    }
+
     /// What its access tokens are signed with.
     #[must_use]
     pub fn access_token_algorithm(&self) -> Algorithm {

@@ -59,34 +59,14 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
 fn demo_clients(issuer: &str) -> Vec<Client> {
     let resource = resource(issuer);
     let user_client = |id: &str, name: &str| Client {
-        client_id: id.to_owned(),
         client_name: Some(name.to_owned()),
-        client_secret_sha256: None,
         redirect_uris: vec![format!("{issuer}/")],
         post_logout_redirect_uris: vec![format!("{issuer}/")],
-        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-        response_types: vec!["code".to_owned()],
         token_endpoint_auth_method: AuthMethod::None,
         scope: Scope::parse(&known_scopes()).ok(),
-        id_token_signed_response_alg: None,
-        access_token_format: None,
-        protected_access_token_format: None,
-        introspection_signed_response_alg: None,
-        status_list: false,
-        access_token_signed_response_alg: None,
-        jwks: None,
-        token_endpoint_auth_signing_alg: None,
-        danger_token_endpoint_as_audience: false,
-        dpop_bound_access_tokens: false,
-        tls_client_certificate_bound_access_tokens: false,
-        require_pkce: true,
         resources: vec![resource.clone()],
-        protects: Vec::new(),
-        client_uri: None,
-        policy_uri: None,
-        tos_uri: None,
         danger_any_loopback_redirect: true,
-        disabled: false,
+        ..Client::new(id)
     };
     let secret = |secret| Some(client::hash_secret(secret));
     vec![
