@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod fuzz;
+mod interop;
 mod machine;
 mod step;
 mod supply;
