@@ -8,24 +8,37 @@ export class FormBrowser {
   #cookies = new Map();
 
   /// Goes to `url` and through whatever forms come, as this person, until the server sends the
-  /// browser to `redirectUri`. Gives that address, unvisited. `decision` answers a consent page.
-  async authorize(url, { username, password, redirectUri, decision = "allow" }) {
-    let response = await this.visit(url);
+  /// browser to `redirectUri`. Gives that address, unvisited.
+  async authorize(url, { redirectUri, ...person }) {
+    const reached = (target) => target.href.startsWith(redirectUri);
+    const { target, page } = await this.#walk(await this.visit(url), person, reached);
+    if (page) throw new Error(`No form to go on with: ${page.status} ${page.body}`);
+    return target;
+  }
+
+  /// Goes on from `response` wherever it leads, other sites included, until a page asks for
+  /// nothing that this person could answer. Gives that page.
+  async arrive(response, person) {
+    return (await this.#walk(response, person, () => false)).page;
+  }
+
+  /// `decision` answers a consent page.
+  async #walk(response, { username, password, decision = "allow" }, reached) {
     for (let hop = 0; hop < HOPS; hop += 1) {
       const { location } = response.headers;
       if (response.status >= 300 && response.status < 400 && location) {
         const target = new URL(location, response.url);
-        if (target.href.startsWith(redirectUri)) return target;
+        if (reached(target)) return { target };
         response = await this.visit(target);
         continue;
       }
-      const known = (form) => form.asks("username") || form.asks("decision");
+      const known = (form) => (username && form.asks("username")) || form.asks("decision");
       const form = formsOf(response.body).find(known);
-      if (!form) throw new Error(`No form to go on with: ${response.status} ${response.body}`);
+      if (!form) return { page: response };
       const answers = form.asks("username") ? { username, password } : { decision };
       response = await this.submit(response.url, form, answers);
     }
-    throw new Error(`No way to ${redirectUri} within ${HOPS} steps`);
+    throw new Error(`No end within ${HOPS} steps: ${response.url}`);
   }
 
   visit(url, method = "GET", headers = {}, body = undefined) {
@@ -72,7 +85,10 @@ export class FormBrowser {
     for (const line of lines) {
       const [pair, ...attributes] = line.split(";").map((part) => part.trim());
       const [name, value] = [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
-      const gone = attributes.some((attribute) => /^max-age=(0|-.*)$/i.test(attribute));
+      const gone = attributes.some((attribute) => {
+        const expires = /^expires=(.*)$/i.exec(attribute);
+        return /^max-age=(0|-.*)$/i.test(attribute) || Date.parse(expires?.[1]) <= Date.now();
+      });
       if (gone) this.#cookies.delete(name);
       else this.#cookies.set(name, value);
     }
