@@ -6,22 +6,11 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { chromium } from "playwright-core";
-
+import { launch, openPage } from "./chromium.mjs";
 import { startServer } from "./server.mjs";
 
-const ARGUMENTS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
-const STEP_LIMIT_MS = 10_000;
 
 const screenshots = process.env.SCREENSHOT_DIR;
 let server;
@@ -29,10 +18,7 @@ let browser;
 
 before(async () => {
   server = await startServer();
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ARGUMENTS,
-  });
+  browser = await launch();
   if (screenshots) await mkdir(screenshots, { recursive: true });
 });
 afterEach(async () => {
@@ -45,19 +31,11 @@ after(async () => {
 
 /// A page of its own profile that remembers the token endpoint's answers and every complaint.
 async function open() {
-  const context = await browser.newContext({ viewport: WIDE });
-  context.setDefaultTimeout(STEP_LIMIT_MS);
-  const page = await context.newPage();
-  const seen = { answers: [], complaints: [] };
+  const { context, page, complaints } = await openPage(browser, { viewport: WIDE });
+  const seen = { answers: [], complaints };
   page.on("response", (response) => {
     const { pathname } = new URL(response.url());
     if (pathname === "/token" && response.ok()) seen.answers.push(response);
-  });
-  page.on("pageerror", (error) => seen.complaints.push(error.message));
-  page.on("console", (message) => {
-    // The browser logs every 4xx; those are looked at in the page.
-    const expected = message.text().startsWith("Failed to load resource");
-    if (message.type() === "error" && !expected) seen.complaints.push(message.text());
   });
   await page.goto(`${server.issuer}/`);
   return { context, page, seen };
