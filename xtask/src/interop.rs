@@ -37,6 +37,7 @@ const RELYING_PARTIES: &[(&str, Runs, &str)] = &[
     ("interop: @auth/core (npm)", Runs::Node, "auth_core.test.mjs"),
     ("interop: express-openid-connect (npm)", Runs::Node, "express_openid_connect.test.mjs"),
     ("interop: passport-openidconnect (npm)", Runs::Node, "passport_openidconnect.test.mjs"),
+    ("interop: MCP SDK (npm)", Runs::Node, "mcp_sdk.test.mjs"),
     ("interop: oidc-client-ts in Chromium (npm)", Runs::Chromium, "oidc_client_ts.test.mjs"),
     ("interop: Authlib (PyPI)", Runs::Python, "test_authlib.py"),
     ("interop: status lists (zlib, joserfc)", Runs::Python, "test_status_list.py"),
