@@ -47,7 +47,7 @@ export async function startServer(config = "") {
   return { issuer, stop };
 }
 
-async function freePort() {
+export async function freePort() {
   const listener = createServer();
   listener.listen(0, "127.0.0.1");
   await once(listener, "listening");

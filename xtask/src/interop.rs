@@ -19,6 +19,8 @@ enum Runs {
     Node,
     /// Node, and Debian's browser.
     Chromium,
+    /// Node, and Debian's web server with its module.
+    Apache,
     Python,
 }
 
@@ -38,6 +40,7 @@ const RELYING_PARTIES: &[(&str, Runs, &str)] = &[
     ("interop: express-openid-connect (npm)", Runs::Node, "express_openid_connect.test.mjs"),
     ("interop: passport-openidconnect (npm)", Runs::Node, "passport_openidconnect.test.mjs"),
     ("interop: MCP SDK (npm)", Runs::Node, "mcp_sdk.test.mjs"),
+    ("interop: Apache mod_auth_openidc (Debian)", Runs::Apache, "mod_auth_openidc.test.mjs"),
     ("interop: oidc-client-ts in Chromium (npm)", Runs::Chromium, "oidc_client_ts.test.mjs"),
     ("interop: Authlib (PyPI)", Runs::Python, "test_authlib.py"),
     ("interop: status lists (zlib, joserfc)", Runs::Python, "test_status_list.py"),
@@ -75,6 +78,7 @@ fn suite(
             command.env("CHROMIUM", chromium);
             Ok(command)
         }),
+        Runs::Apache => apache().and_then(|()| npm()).map(|()| node_test(file)),
         Runs::Python => python_packages(target).map(|python| python_test(&python, file)),
     };
     match command {
@@ -93,6 +97,14 @@ fn jose_peer(target: &Path) -> Result<PathBuf, String> {
     command.args(["--example", "jose_peer"]);
     reason(execute(command, &mut Tally::default()))?;
     Ok(target.join("debug/examples/jose_peer"))
+}
+
+/// The module depends on the server, and brings it along.
+fn apache() -> Result<(), String> {
+    let there = ["/usr/sbin/apache2", "/usr/lib/apache2/modules/mod_auth_openidc.so"]
+        .iter()
+        .all(|file| Path::new(file).is_file());
+    if there { Ok(()) } else { machine::install("libapache2-mod-auth-openidc") }
 }
 
 fn chromium() -> Result<PathBuf, String> {
