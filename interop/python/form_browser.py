@@ -12,7 +12,7 @@ class FormBrowser:
     def __init__(self):
         self.session = requests.Session()
 
-    def authorize(self, url, username, password, redirect_uri):
+    def authorize(self, url, username, password, redirect_uri, decision="allow"):
         """Goes through whatever forms come until the server sends the browser to redirect_uri.
 
         Gives that address, unvisited.
@@ -32,7 +32,7 @@ class FormBrowser:
             if "username" in form.names:
                 fields |= {"username": username, "password": password}
             else:
-                fields["decision"] = "allow"
+                fields["decision"] = decision
             answer = self.send("POST", urljoin(answer.url, form.action), fields)
         raise AssertionError(f"no way to {redirect_uri} within {HOPS} steps")
 

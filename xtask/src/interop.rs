@@ -43,6 +43,7 @@ const RELYING_PARTIES: &[(&str, Runs, &str)] = &[
     ("interop: Apache mod_auth_openidc (Debian)", Runs::Apache, "mod_auth_openidc.test.mjs"),
     ("interop: oidc-client-ts in Chromium (npm)", Runs::Chromium, "oidc_client_ts.test.mjs"),
     ("interop: Authlib (PyPI)", Runs::Python, "test_authlib.py"),
+    ("interop: idpyoidc (PyPI)", Runs::Python, "test_idpyoidc.py"),
     ("interop: status lists (zlib, joserfc)", Runs::Python, "test_status_list.py"),
     ("browser: Chromium", Runs::Chromium, "browser.test.mjs"),
 ];
