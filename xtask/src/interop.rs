@@ -9,6 +9,7 @@ use crate::tally::Tally;
 
 const NODE: &str = "interop/node";
 const PYTHON: &str = "interop/python";
+pub(crate) const RUST: &str = "interop/rust/Cargo.toml";
 /// Name the binary that a suite is about.
 const JOSE_PEER: &str = "JOSE_PEER_BIN";
 const SERVER: &str = "COUNTERSIGN_BIN";
@@ -22,6 +23,8 @@ enum Runs {
     /// Node, and Debian's web server with its module.
     Apache,
     Python,
+    /// A package of its own, outside the workspace.
+    Rust,
 }
 
 /// Against our JOSE library: step, what it runs on, file.
@@ -45,6 +48,7 @@ const RELYING_PARTIES: &[(&str, Runs, &str)] = &[
     ("interop: Authlib (PyPI)", Runs::Python, "test_authlib.py"),
     ("interop: idpyoidc (PyPI)", Runs::Python, "test_idpyoidc.py"),
     ("interop: status lists (zlib, joserfc)", Runs::Python, "test_status_list.py"),
+    ("interop: openidconnect (crates.io)", Runs::Rust, "openidconnect"),
     ("browser: Chromium", Runs::Chromium, "browser.test.mjs"),
 ];
 
@@ -81,6 +85,7 @@ fn suite(
         }),
         Runs::Apache => apache().and_then(|()| npm()).map(|()| node_test(file)),
         Runs::Python => python_packages(target).map(|python| python_test(&python, file)),
+        Runs::Rust => Ok(rust_test(target, file)),
     };
     match command {
         Ok(mut command) => {
@@ -165,6 +170,12 @@ fn python_test(python: &Path, file: &str) -> Command {
     let mut command = Command::new(python);
     // No compiled copies of the scripts in the tree.
     command.args(["-B", file]).current_dir(PYTHON);
+    command
+}
+
+fn rust_test(target: &Path, name: &str) -> Command {
+    let mut command = cargo(&["test", "--locked", "--manifest-path", RUST, "--test", name]);
+    command.arg("--target-dir").arg(target.join("interop-rust"));
     command
 }
 

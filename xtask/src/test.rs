@@ -26,6 +26,8 @@ pub(crate) fn run(only: &[String]) -> ExitCode {
     run.command("fetch", cargo(&["fetch", "--locked"]));
     let fuzz = ["fetch", "--locked", "--manifest-path", "fuzz/Cargo.toml"];
     run.command("fetch: fuzz", cargo(&fuzz));
+    let rust = ["fetch", "--locked", "--manifest-path", interop::RUST];
+    run.command("fetch: interop", cargo(&rust));
     add_static_steps(&mut run);
     // The README's own build. What it makes is what the tests below run.
     run.command(RELEASE, cargo(&["build", "--release", "--locked"]));
@@ -46,6 +48,7 @@ fn add_static_steps(run: &mut Run) {
     let beside = |name: &str| cargo(&["fmt", "--check", "--manifest-path", name]);
     run.command("format: bench", beside("bench/Cargo.toml"));
     run.command("format: fuzz", beside("fuzz/Cargo.toml"));
+    run.command("format: interop", beside(interop::RUST));
     run.step("tidy", tidy::verdict);
     supply::add_steps(run);
     let clippy = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
