@@ -231,6 +231,24 @@ async fn the_keys_of_an_older_database_go_on() {
     assert_eq!(keys, expected);
 }
 
+/// What an answer after the commit rests on: a write-ahead log that each commit takes to the disk.
+#[tokio::test]
+async fn the_writer_commits_to_the_disk() {
+    const FULL: i64 = 2;
+    let folder = Folder::new();
+    let path = folder.path("a.db");
+    // A new file, and one that is there.
+    for _ in 0..2 {
+        let store = SqliteStore::open(&path).unwrap();
+        let settings = store.commit(|writer| {
+            let synchronous = writer.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+            let mode = writer.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+            Ok((synchronous, mode))
+        });
+        assert_eq!(settings.await.unwrap(), (FULL, "wal".to_owned()));
+    }
+}
+
 #[tokio::test]
 async fn an_empty_file_becomes_a_store() {
     let folder = Folder::new();
