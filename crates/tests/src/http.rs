@@ -77,7 +77,9 @@ impl Request {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    fn to_bytes(&self, address: SocketAddr) -> Vec<u8> {
+    /// The bytes that go to a server at this address.
+    #[must_use]
+    pub fn to_bytes(&self, address: SocketAddr) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let has = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
         if !has("host") {

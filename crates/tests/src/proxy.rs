@@ -28,8 +28,7 @@ pub enum Relay {
 /// A relay between an address and a server. Dropping it cuts everything.
 #[derive(Debug)]
 pub struct Proxy {
-    told: Arc<Mutex<Relay>>,
-    over: Arc<AtomicBool>,
+    state: State,
 }
 
 impl Proxy {
@@ -40,12 +39,23 @@ impl Proxy {
     #[must_use]
     pub fn start(address: SocketAddr, server: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).expect("the address is free");
-        let told = Arc::new(Mutex::new(Relay::Pass));
-        let over = Arc::new(AtomicBool::new(false));
-        let state = State { told: Arc::clone(&told), over: Arc::clone(&over) };
+        let state = State {
+            told: Arc::new(Mutex::new(Relay::Pass)),
+            server: Arc::new(Mutex::new(server)),
+            over: Arc::default(),
+        };
         listener.set_nonblocking(true).expect("a socket of ours");
-        thread::spawn(move || accept(&listener, server, &state));
-        Self { told, over }
+        let proxy = Self { state: state.clone() };
+        thread::spawn(move || accept(&listener, &state));
+        proxy
+    }
+
+    /// Connections that are made from now on lead to this server.
+    ///
+    /// # Panics
+    /// Never: nobody panics while holding the lock.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *self.state.server.lock().expect("nobody panics with it") = server;
     }
 
     /// What happens from now on; every connection has noticed when this returns.
@@ -53,20 +63,21 @@ impl Proxy {
     /// # Panics
     /// Never: nobody panics while holding the lock.
     pub fn tell(&self, relay: Relay) {
-        *self.told.lock().expect("nobody panics with it") = relay;
+        *self.state.told.lock().expect("nobody panics with it") = relay;
         thread::sleep(3 * LOOK_EVERY);
     }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::SeqCst);
+        self.state.over.store(true, Ordering::SeqCst);
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct State {
     told: Arc<Mutex<Relay>>,
+    server: Arc<Mutex<SocketAddr>>,
     over: Arc<AtomicBool>,
 }
 
@@ -79,7 +90,7 @@ impl State {
     }
 }
 
-fn accept(listener: &TcpListener, server: SocketAddr, state: &State) {
+fn accept(listener: &TcpListener, state: &State) {
     while !state.over.load(Ordering::SeqCst) {
         let Ok((near, _)) = listener.accept() else {
             thread::sleep(LOOK_EVERY);
@@ -88,6 +99,7 @@ fn accept(listener: &TcpListener, server: SocketAddr, state: &State) {
         if state.now() == Relay::Cut {
             continue;
         }
+        let server = *state.server.lock().expect("nobody panics with it");
         let Ok(far) = TcpStream::connect(server) else { continue };
         let ways = near.try_clone().and_then(|near| Ok((near, far.try_clone()?)));
         let Ok((near_again, far_again)) = ways else { continue };

@@ -124,31 +124,51 @@ async fn a_feed_that_is_held_back_more_and_more() {
     .await;
 }
 
-/// design/revocation.md, property 1: everyone who is connected refuses, at once.
+/// design/revocation.md, property 1: everyone who is connected refuses what was revoked; and with
+/// the barrier no later than the answer comes. How many milliseconds it takes is measured by the
+/// benchmark, on a machine that has nothing else to do.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_twenty_verifiers_each_refuses_what_was_revoked() {
+async fn of_a_hundred_verifiers_each_refuses_what_was_revoked() {
+    const VERIFIERS: usize = 100;
     let site = Site::of_serve("");
     let server = site.start();
+    // So patient that none refuses a token for any other reason.
+    let patient = Duration::from_secs(300);
     let mut verifiers = Vec::new();
-    for _ in 0..20 {
-        verifiers.push(verifier(&server).await);
+    for _ in 0..VERIFIERS {
+        verifiers.push(verifier_within(&server, patient).await);
     }
-    let mut took = Vec::new();
-    for tokens in log_in(&server, 10) {
+    let (mut took, mut settled) = (Vec::new(), 0);
+    for (round, tokens) in log_in(&server, 6).iter().enumerate() {
         for verifier in &verifiers {
-            eventually("it is accepted", || refusal(verifier, &tokens.access).is_none()).await;
+            assert_eq!(refusal(verifier, &tokens.access), None, "it is accepted before");
         }
-        let answered = revoke(&server, &tokens);
-        for verifier in &verifiers {
-            let refused = || refusal(verifier, &tokens.access) == Some(Error::Revoked);
-            eventually("it is refused", refused).await;
-            took.push(answered.elapsed());
+        if round % 2 == 0 {
+            let answered = revoke(&server, tokens);
+            for verifier in &verifiers {
+                let refused = || refusal(verifier, &tokens.access) == Some(Error::Revoked);
+                eventually("it is refused", refused).await;
+                took.push(answered.elapsed());
+            }
+            continue;
+        }
+        let fields = [("token", &*tokens.refresh), ("wait", "propagated"), ("wait_ms", "10000")];
+        let answer = server.send(&DEMO_WEB.form("/revoke", &fields));
+        let after: Vec<_> =
+            verifiers.iter().map(|verifier| refusal(verifier, &tokens.access)).collect();
+        let said = answer.json();
+        let confirmed = said["acknowledged"].as_u64().expect("a number");
+        let refused = after.iter().filter(|refusal| **refusal == Some(Error::Revoked)).count();
+        assert!(refused as u64 >= confirmed, "{said}, and {refused} refused it");
+        if said["outstanding"].as_array().is_some_and(Vec::is_empty) {
+            assert_eq!((confirmed, refused), (VERIFIERS as u64, VERIFIERS), "{said}");
+            settled += 1;
         }
     }
     took.sort_unstable();
     let (median, most) = (took[took.len() / 2], took[took.len() - 1]);
     println!("{} refusals: median {median:?}, at most {most:?}", took.len());
-    assert!(most < Duration::from_secs(1), "the last one after {most:?}");
+    assert!(settled > 0, "nobody confirmed anything within ten seconds");
 }
 
 /// design/revocation.md, "A revocation barrier": when the answer says that nobody is outstanding,

@@ -14,4 +14,5 @@ mod revocation;
 mod sender;
 mod shutdown;
 mod startup;
+mod switching;
 mod twins;
