@@ -10,6 +10,7 @@
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
 //! | [`client_assertion`] | how it proves who it is with a signature |
+//! | [`remote_url`], [`public_address`] | what this server asks at, because somebody named it |
 //! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
 //! | [`authorization_code`], [`refresh_family`] | the rules for using them |
@@ -33,10 +34,12 @@ pub mod keyring;
 pub mod lifetimes;
 pub mod opaque_token;
 pub mod pkce;
+pub mod public_address;
 pub mod random;
 pub mod redirect_uri;
 pub mod refresh_family;
 pub mod release;
+pub mod remote_url;
 pub mod revocation;
 pub mod scope;
 pub mod seal;

@@ -36,6 +36,7 @@ use crate::replay::StoredUses;
 use crate::sign_in_throttle::SignInThrottle;
 use crate::token_formats::TokenFormats;
 use crate::web::document::Document;
+use crate::web::outbound::Outbound;
 use crate::web::site::Site;
 
 /// Room for tokens that were introspected or shown to userinfo, some 4,600 usual ones.
@@ -56,6 +57,8 @@ pub(crate) struct App {
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) site: Site,
+    /// Asks at URLs that others named.
+    pub(crate) outbound: Outbound,
     pub(crate) keys: Keys,
     pub(crate) key_settings: key_schedule::Settings,
     pub(crate) denied: DenySet,
@@ -121,6 +124,7 @@ pub(crate) struct Parts {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) outbound: Outbound,
     pub(crate) keys: ServingKeys,
     pub(crate) sender_constraint: SenderConstraint,
     pub(crate) key_settings: key_schedule::Settings,
@@ -144,6 +148,7 @@ impl App {
             lifetimes: parts.lifetimes,
             fast_forward_until: parts.fast_forward_until,
             trusted_proxies: parts.trusted_proxies,
+            outbound: parts.outbound,
             keys: Keys::new(parts.keys),
             key_settings: parts.key_settings,
             denied: DenySet::new(),

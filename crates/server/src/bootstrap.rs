@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::passwords;
 use crate::process::{self, SystemRandom};
+use crate::web::outbound::{CaFileError, Outbound};
 use crate::{jobs, keys, listen};
 
 /// Why the server can't start. Each is one sentence that says what to do.
@@ -51,6 +52,14 @@ pub enum StartError {
     /// A stored or new key can't be used.
     #[error("a signing key can't be used: {0}")]
     Key(countersign_jose::Error),
+    /// The certificates to trust can't be read.
+    #[error("outbound.ca_file {path} can't be used ({reason}): give a file of PEM certificates")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The address.
     #[error(transparent)]
     Listen(#[from] listen::ListenError),
@@ -59,6 +68,12 @@ pub enum StartError {
 impl From<WrongMasterKey> for StartError {
     fn from(_: WrongMasterKey) -> Self {
         Self::WrongMasterKey
+    }
+}
+
+impl From<CaFileError> for StartError {
+    fn from(CaFileError { path, reason }: CaFileError) -> Self {
+        Self::CaFile { path, reason }
     }
 }
 
@@ -109,6 +124,7 @@ pub(crate) async fn assemble(
     for client in &config.clients {
         declare_client(&**store, client.clone(), moment).await?;
     }
+    let outbound = Outbound::new(&config.outbound, &config.issuer)?;
     let mut metrics = Metrics::new();
     let counted = Arc::clone(store);
     let help = "Transactions that the store has committed, each with one write to the disk";
@@ -118,6 +134,7 @@ pub(crate) async fn assemble(
         lifetimes,
         fast_forward_until: config.fast_forward_until(),
         trusted_proxies: config.server.trusted_proxies.clone(),
+        outbound,
         sender_constraint: sender_constraint(config),
         keys,
         key_settings,

@@ -34,6 +34,8 @@ mod pages;
 pub mod passwords;
 pub mod process;
 mod propagation;
+#[cfg(test)]
+mod remote_site;
 mod replay;
 mod router;
 pub mod sample;

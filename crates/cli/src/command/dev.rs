@@ -37,13 +37,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         )
         .into());
     }
-    let (clients, users) = match &config {
+    let declared = match &config {
         Some(path) => Config::load_declared(path).map_err(|faults| {
             format!("the configuration {} can't be used:\n{faults}", path.display())
         })?,
         None => Default::default(),
     };
-    let dev = Dev { port, data_dir: data_dir.clone(), clients, users };
+    let dev = Dev { port, data_dir: data_dir.clone(), declared };
     running::run(
         Log::Text,
         LOG_LEVEL,

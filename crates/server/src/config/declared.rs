@@ -8,6 +8,7 @@ use countersign_protocol::release;
 use serde_json::{Map, Value};
 use toml::Table;
 
+use super::OutboundSection;
 use crate::passwords;
 
 /// Secrets shorter than this can be guessed, and they are kept under a fast hash.
@@ -30,6 +31,17 @@ const NOT_YET: &[&str] = &[
     "software_id",
     "software_version",
 ];
+
+/// What `dev` takes from a configuration: the rest of it is settled there.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Clients.
+    pub clients: Vec<Client>,
+    /// Users.
+    pub users: Vec<DeclaredUser>,
+    /// What the server asks at because others named it.
+    pub outbound: OutboundSection,
+}
 
 /// A user as declared.
 #[derive(Clone)]

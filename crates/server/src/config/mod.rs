@@ -2,6 +2,7 @@
 
 mod check;
 mod declared;
+mod outbound;
 mod print;
 mod sources;
 
@@ -18,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::master_key::Source;
 
-pub use declared::DeclaredUser;
+pub use declared::{Declared, DeclaredUser};
+pub use outbound::OutboundSection;
 pub use print::Line;
 pub use sources::{Origin, Sources};
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub dpop: DpopSection,
     /// The schedule of the keys.
     pub keys: KeySection,
+    /// What the server asks at because others named it.
+    pub outbound: OutboundSection,
     /// Secrets that come from outside.
     pub secrets: SecretSection,
     /// Declared clients, brought up to date at each start.
@@ -243,6 +247,8 @@ struct Raw {
     #[serde(default)]
     keys: KeySection,
     #[serde(default)]
+    outbound: OutboundSection,
+    #[serde(default)]
     secrets: SecretSection,
     #[serde(default)]
     registration: Registration,
@@ -310,11 +316,11 @@ impl Config {
         if faults.is_empty() { Ok((config, sources)) } else { Err(Faults(faults)) }
     }
 
-    /// Reads only the clients and users of a file, for `dev`.
+    /// Reads of a file only what `dev` takes from it.
     ///
     /// # Errors
     /// [`Faults`], all at once.
-    pub fn load_declared(path: &Path) -> Result<(Vec<Client>, Vec<DeclaredUser>), Faults> {
+    pub fn load_declared(path: &Path) -> Result<Declared, Faults> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Faults(vec![format!(
                 "the configuration {} can't be read ({}): check the path and its permissions",
@@ -325,7 +331,11 @@ impl Config {
         let (table, _) = sources::merge(&text, &path.display().to_string(), [])?;
         let config = Self::from_table(table)?;
         let faults = config.declared_faults();
-        if faults.is_empty() { Ok((config.clients, config.users)) } else { Err(Faults(faults)) }
+        if !faults.is_empty() {
+            return Err(Faults(faults));
+        }
+        let Self { clients, users, outbound, .. } = config;
+        Ok(Declared { clients, users, outbound })
     }
 
     fn from_table(table: toml::Table) -> Result<Self, Faults> {
@@ -367,6 +377,7 @@ impl Config {
             sessions: raw.sessions,
             dpop: raw.dpop,
             keys: raw.keys,
+            outbound: raw.outbound,
             secrets: raw.secrets,
             clients,
             users,

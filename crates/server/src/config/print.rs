@@ -34,6 +34,7 @@ impl Config {
             "sessions": self.sessions,
             "dpop": self.dpop,
             "keys": self.keys,
+            "outbound": self.outbound,
             "secrets": { "master_key": masked, "master_key_file": file },
         });
         let mut lines = Vec::new();

@@ -33,22 +33,24 @@ pub fn resource(issuer: &str) -> String {
 /// The whole configuration of a development server.
 pub(super) fn config(port: u16, dev: Dev) -> Config {
     let issuer = format!("http://127.0.0.1:{port}");
+    let Dev { data_dir, declared, .. } = dev;
     let server = ServerSection { operations: None, ..ServerSection::default() };
     let mut clients = demo_clients(&issuer);
-    clients.retain(|demo| dev.clients.iter().all(|given| given.client_id != demo.client_id));
-    clients.extend(dev.clients);
+    clients.retain(|demo| declared.clients.iter().all(|given| given.client_id != demo.client_id));
+    clients.extend(declared.clients);
     let mut users: Vec<_> = USERS.iter().map(|name| demo_user(name)).collect();
-    users.retain(|demo| dev.users.iter().all(|given| given.username != demo.username));
-    users.extend(dev.users);
+    users.retain(|demo| declared.users.iter().all(|given| given.username != demo.username));
+    users.extend(declared.users);
     Config {
         issuer,
-        data_dir: dev.data_dir,
+        data_dir,
         server,
         tokens: TokenSection::default(),
         refresh: RefreshSection::default(),
         sessions: SessionSection::default(),
         dpop: DpopSection::default(),
         keys: KeySection::default(),
+        outbound: declared.outbound,
         secrets: SecretSection::default(),
         clients,
         users,

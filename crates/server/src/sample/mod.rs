@@ -9,12 +9,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use countersign_protocol::client::Client;
 use countersign_verify::Verifier;
 use tokio::sync::watch;
 
 use crate::app::Shared;
-use crate::config::{Config, DeclaredUser};
+use crate::config::{Config, Declared};
 use crate::router;
 use crate::{Server, StartError, bootstrap, listen};
 
@@ -29,10 +28,8 @@ pub struct Dev {
     pub port: u16,
     /// Where its data is kept between runs.
     pub data_dir: PathBuf,
-    /// More clients.
-    pub clients: Vec<Client>,
-    /// More users.
-    pub users: Vec<DeclaredUser>,
+    /// More clients and users, and what else can be chosen.
+    pub declared: Declared,
 }
 
 /// Opens the development server. It speaks plain http, so it listens on a loopback address and

@@ -1,4 +1,5 @@
-//! What every HTTP answer of this server shares: cookies, forgery checks, headers, forms, errors.
+//! What every HTTP answer of this server shares: cookies, forgery checks, headers, forms, errors;
+//! and the one way out.
 
 pub(crate) mod client_ip;
 pub(crate) mod cookies;
@@ -7,5 +8,6 @@ pub(crate) mod document;
 pub(crate) mod form;
 pub(crate) mod headers;
 pub(crate) mod oauth_error;
+pub(crate) mod outbound;
 pub(crate) mod page;
 pub(crate) mod site;
