@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use countersign_jose::{Algorithm, Timestamp};
 
-use crate::lifetimes::{LEEWAY_MAX, Lifetimes};
+use crate::lifetimes::{CLOCK_STEP_MAX, LEEWAY_MAX, Lifetimes};
 
 /// How long anybody may keep the JWKS by what the server says about it (`max-age`).
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
@@ -34,8 +34,6 @@ pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
 pub const JWKS_KEPT_MAX: Duration = Duration::from_secs(3_600);
 /// A server that has not read its keys for so long neither signs with them nor publishes them.
 pub const UNCONFIRMED_MAX: Duration = Duration::from_secs(600);
-/// How far the clock may be off, or step, without harm.
-pub const CLOCK_STEP_MAX: Duration = Duration::from_secs(3_600);
 /// The shortest time between the publication of a key and its first signature.
 pub const ANNOUNCE_MIN: Duration = Duration::from_secs(
     JWKS_KEPT_MAX.as_secs() + UNCONFIRMED_MAX.as_secs() + CLOCK_STEP_MAX.as_secs(),

@@ -29,6 +29,10 @@ pub struct Lifetimes {
 /// The clock difference between servers that verifiers tolerate at the most.
 pub const LEEWAY_MAX: Duration = Duration::from_secs(300);
 
+/// How far a clock may be off, or step, without harm: of the server, of a verifier, or the one that
+/// both go by.
+pub const CLOCK_STEP_MAX: Duration = Duration::from_secs(3_600);
+
 /// The longest lifetime that access tokens can be given.
 pub const ACCESS_TOKEN_MAX: Duration = Duration::from_secs(DAY);
 
@@ -63,12 +67,20 @@ impl Lifetimes {
 }
 
 /// When a revocation that happens at `now` can be forgotten: the last token that it can hit has
-/// expired by then, even for a verifier with the largest leeway. `access_token` is the longest
-/// lifetime of a token that may be alive ([`longest_in_use`]), which need not be the one that
-/// tokens are given today.
+/// expired by then, even for a verifier with the largest leeway, and even if a clock was off by
+/// [`CLOCK_STEP_MAX`] for a while. `access_token` is the longest lifetime of a token that may be
+/// alive ([`longest_in_use`]), which need not be the one that tokens are given today.
 #[must_use]
 pub fn revocation_horizon(access_token: Duration, now: Timestamp) -> Timestamp {
-    now.plus(access_token).plus(LEEWAY_MAX)
+    token_revocation_horizon(now.plus(access_token))
+}
+
+/// The same for the revocation of one token alone, which expires at `expires_at`.
+#[must_use]
+pub fn token_revocation_horizon(expires_at: Timestamp) -> Timestamp {
+    // Once: for the time of revocation, which may come before the one of issue, or for the time at
+    // which a verifier asks, which may come before the one at which it has forgotten.
+    expires_at.plus(LEEWAY_MAX).plus(CLOCK_STEP_MAX)
 }
 
 /// Whether tokens of a lifetime may still be alive at `now`, when a server noted at `used_at` that
@@ -98,7 +110,7 @@ mod tests {
         let (hour, minute) = (Duration::from_secs(3_600), Duration::from_secs(60));
         let noted_at = Timestamp::from_secs(1_800_000_000);
         let noted = [(minute, noted_at.plus(10 * hour)), (hour, noted_at)];
-        let hour_ends = noted_at.plus(NOTE_HOLDS).plus(hour).plus(LEEWAY_MAX);
+        let hour_ends = revocation_horizon(hour, noted_at.plus(NOTE_HOLDS));
         for (now, expect) in [
             (noted_at, Some(hour)),
             (hour_ends.minus(Duration::from_millis(1)), Some(hour)),
@@ -106,6 +118,82 @@ mod tests {
             (noted_at.plus(48 * hour), None),
         ] {
             assert_eq!(longest_in_use(noted, now), expect, "{now:?}");
+        }
+    }
+
+    /// Whose clock is wrong for a while.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Wrong {
+        Servers,
+        Verifiers,
+        Both,
+    }
+
+    /// What happens to a token, at the true time in minutes: it is issued at 0, revoked, its
+    /// revocation is forgotten by whoever then takes it for over, and a verifier is shown it.
+    type Course = [u64; 4];
+
+    /// How a clock that is off by this much, during a part of the course, makes a verifier accept a
+    /// revoked token, if events live until `horizon` (given the expiry of the token and the time of
+    /// the revocation, by the server's clock). Answers how often the token was alive to the
+    /// verifier, and the first case in which it was accepted.
+    fn try_all(
+        wrong: Wrong,
+        horizon: impl Fn(Timestamp, Timestamp) -> Timestamp,
+    ) -> (usize, Option<String>) {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let (zero, life) = (Timestamp::from_secs(1_800_000_000), minutes(5));
+        let courses = [0, 1, 4, 5, 9, 60, 65].into_iter().flat_map(|revoked| {
+            let forgotten = (revoked..150).step_by(5);
+            forgotten.flat_map(move |at| (at..150).step_by(5).map(move |c| [0, revoked, at, c]))
+        });
+        let courses: Vec<Course> = courses.collect();
+        let (mut alive, mut escaped) = (0, None);
+        for (from, to) in (0..=4).flat_map(|from| (from..=4).map(move |to| (from, to))) {
+            for (ahead, leeway) in [(true, 0), (true, 5), (false, 0), (false, 5)] {
+                let clock = |course: &Course, at: usize, is_servers: bool| {
+                    let (time, own) = (zero.plus(minutes(course[at])), Wrong::Both == wrong);
+                    let own = own || is_servers == (wrong == Wrong::Servers);
+                    match (own && (from..to).contains(&at), ahead) {
+                        (false, _) => time,
+                        (true, true) => time.plus(CLOCK_STEP_MAX),
+                        (true, false) => time.minus(CLOCK_STEP_MAX),
+                    }
+                };
+                let leeway = minutes(leeway);
+                for course in &courses {
+                    let expires_at = clock(course, 0, true).plus(life);
+                    let until = horizon(expires_at, clock(course, 1, true));
+                    let asked_at = clock(course, 3, false);
+                    if asked_at >= expires_at.plus(leeway) {
+                        continue;
+                    }
+                    alive += 1;
+                    let kept = clock(course, 2, true) < until
+                        && clock(course, 2, false) < until.plus(leeway)
+                        && asked_at < until.plus(leeway);
+                    if !kept && escaped.is_none() {
+                        let when = format!("{from}..{to}, {ahead}, {leeway:?}");
+                        escaped = Some(format!("{wrong:?} {when} {course:?}"));
+                    }
+                }
+            }
+        }
+        (alive, escaped)
+    }
+
+    #[test]
+    fn a_clock_that_is_off_by_an_hour_lets_no_revoked_token_through() {
+        let life = Duration::from_secs(300);
+        for wrong in [Wrong::Servers, Wrong::Verifiers, Wrong::Both] {
+            let (alive, escaped) = try_all(wrong, |_, now| revocation_horizon(life, now));
+            assert_eq!(escaped, None);
+            assert!(alive > 1_000, "hardly anything was tried: {alive}");
+            let of_one = |expires_at, _| token_revocation_horizon(expires_at);
+            assert_eq!(try_all(wrong, of_one).1, None);
+            // Without the hour it would be found out.
+            let short = |_, now| revocation_horizon(life, now).minus(CLOCK_STEP_MAX);
+            assert!(try_all(wrong, short).1.is_some(), "{wrong:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What every handler works with.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
@@ -10,7 +11,9 @@ use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token;
 use countersign_protocol::key_schedule;
 use countersign_protocol::keyring;
-use countersign_protocol::lifetimes::{LEEWAY_MAX, Lifetimes};
+use countersign_protocol::lifetimes::{
+    CLOCK_STEP_MAX, LEEWAY_MAX, Lifetimes, token_revocation_horizon,
+};
 use countersign_protocol::opaque_token;
 use countersign_protocol::token::Issuing;
 use countersign_protocol::token_format::TokenFormat;
@@ -83,6 +86,8 @@ pub(crate) struct App {
     pub(crate) position: watch::Receiver<Position>,
     store: Arc<dyn Store>,
     steady: SteadyClock,
+    /// The latest time of issue of an access token, in milliseconds since the epoch.
+    latest_issue: AtomicU64,
     clients: Cache<String, (u64, Arc<Client>)>,
     token_formats: TokenFormats,
     pub(crate) status_lists: StatusLists,
@@ -140,8 +145,11 @@ impl App {
             verified_tokens: TokenCache::new(TOKEN_CACHE_BYTES),
             own_access_tokens: Policy::own_access_token(&parts.issuer, keyring::ALGORITHMS)?
                 .leeway(Duration::ZERO),
-            revocable_access_tokens: Policy::own_access_token(&parts.issuer, keyring::ALGORITHMS)?
-                .leeway(LEEWAY_MAX),
+            revocable_access_tokens: Policy::own_access_token_of_any_age(
+                &parts.issuer,
+                keyring::ALGORITHMS,
+            )?
+            .leeway(LEEWAY_MAX),
             id_token_hints: Policy::own_id_token_hint(&parts.issuer, keyring::ALGORITHMS)?,
             site: Site::new(&parts.issuer, Arc::clone(&parts.keys.forms)),
             issuer: parts.issuer,
@@ -166,6 +174,7 @@ impl App {
             position: parts.store.position(),
             store: parts.store,
             steady: SteadyClock::new(process::now()),
+            latest_issue: AtomicU64::default(),
             clients: Cache::new(CLIENTS_KEPT),
             token_formats: TokenFormats::default(),
             status_lists: StatusLists::default(),
@@ -189,8 +198,14 @@ impl App {
 
     /// The circumstances for making tokens.
     pub(crate) fn issuing(&self, now: Timestamp) -> Issuing<'_> {
+        self.latest_issue.fetch_max(now.as_millis(), Ordering::Relaxed);
         let random = &SystemRandom;
         Issuing { issuer: &self.issuer, lifetimes: &self.lifetimes, now, random }
+    }
+
+    /// The latest time of issue of an access token, by the clock of that moment.
+    pub(crate) fn latest_issue(&self) -> Timestamp {
+        Timestamp::from_millis(self.latest_issue.load(Ordering::Relaxed))
     }
 
     /// A client that is registered and not disabled. Read from memory as long as nothing has
@@ -245,28 +260,35 @@ impl App {
 
     /// Judges one of this server's own access tokens: signature, time, revocation.
     pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<OwnToken> {
-        self.judge(&self.own_access_tokens, token, now)
+        let token = self.judge(&self.own_access_tokens, token, now)?;
+        (!self.denied.is_revoked(token.names(), now)).then_some(token)
     }
 
-    /// Reads one of this server's own access tokens that some verifier may still accept: one whose
-    /// clock is behind does so for a while after the token has expired here.
-    pub(crate) fn revocable_access_token(&self, token: &str, now: Timestamp) -> Option<OwnToken> {
-        self.judge(&self.revocable_access_tokens, token, now)
+    /// Reads one of this server's own access tokens that some verifier may still accept, and until
+    /// when its revocation counts: a clock that is behind accepts it for a while after it has
+    /// expired here, and it may have been issued by a clock that was ahead.
+    pub(crate) fn revocable_access_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Option<(OwnToken, Timestamp)> {
+        let latest = now.plus(CLOCK_STEP_MAX);
+        let token = self.judge(&self.revocable_access_tokens, token, latest)?;
+        let until = token_revocation_horizon(Timestamp::from_secs(token.expires_at));
+        (now < until && !self.denied.is_revoked(token.names(), now)).then_some((token, until))
     }
 
     fn judge(&self, policy: &Policy<AccessToken>, token: &str, now: Timestamp) -> Option<OwnToken> {
-        let token = if opaque_token::is_opaque(token) {
+        if opaque_token::is_opaque(token) {
             let claims = self.keys.load().opaque_tokens.open(token).inspect_err(|_| {
                 self.metrics.junk_tokens.inc();
             });
-            OwnToken::Opaque(Box::new(policy.judge_claims(&claims.ok()?, now).ok()?))
+            Some(OwnToken::Opaque(Box::new(policy.judge_claims(&claims.ok()?, now).ok()?)))
         } else {
             let keys = self.keys.load();
             let keys = keys.keyring.verification();
-            OwnToken::Signed(self.verified_tokens.verify(policy, keys, token, now).ok()?)
-        };
-        let revoked = self.denied.is_revoked(token.names(), now);
-        (!revoked).then_some(token)
+            Some(OwnToken::Signed(self.verified_tokens.verify(policy, keys, token, now).ok()?))
+        }
     }
 
     /// The form of an access token of a client for these resources.

@@ -4,16 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_protocol::Timestamp;
-use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::revocation::{CLOCK_SET_BACK, ISSUE_NOTED_EVERY, RevokedKind};
 use countersign_store::StoreError;
 use countersign_verify::Revoked;
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::keys;
 use crate::master_key::Master;
+use crate::process;
 
 /// How often dead rows are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// How soon it is noticed that the clock was set back.
+const LOOK_AT_CLOCK: Duration = Duration::from_millis(100);
 /// After a failure the store is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 /// Revocations that are read from the store at a time.
@@ -87,6 +91,27 @@ pub(crate) async fn apply_revocations(app: &App, applied: Option<u64>) -> Result
     Ok(events.last().map_or(seq, |event| event.seq.max(seq)))
 }
 
+/// Has the store know until when tokens were issued: now and then, and at once when the clock is
+/// set back. A client that is revoked after that loses the tokens from before it as well.
+pub(crate) async fn note_issues(app: Arc<App>) {
+    let (mut noted, mut noted_at) = (Timestamp::default(), Instant::now());
+    loop {
+        tokio::time::sleep(LOOK_AT_CLOCK).await;
+        let latest = app.latest_issue();
+        let set_back = latest > process::now().plus(CLOCK_SET_BACK);
+        if latest <= noted || !(set_back || noted_at.elapsed() >= ISSUE_NOTED_EVERY) {
+            continue;
+        }
+        match app.store().note_access_token(app.lifetimes.access_token, latest).await {
+            Ok(()) => (noted, noted_at) = (latest, Instant::now()),
+            Err(error) => {
+                tracing::error!(code = error.code(), %error, "the last issue was not noted");
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+        }
+    }
+}
+
 /// Forgets what can't matter any more, now and then.
 pub(crate) async fn sweep(app: Arc<App>) {
     let mut tick = tokio::time::interval(SWEEP_EVERY);
@@ -107,11 +132,12 @@ pub(crate) async fn sweep(app: Arc<App>) {
 mod tests {
     use countersign_jose::AccessToken;
     use countersign_protocol::grant::{EndReason, Grant};
+    use countersign_protocol::lifetimes::CLOCK_STEP_MAX;
+    use countersign_protocol::scope::Scope;
     use countersign_store::{GrantSelector, NewGrant};
 
     use super::*;
     use crate::fixture::Fixture;
-    use crate::process;
 
     #[tokio::test]
     async fn more_revocations_at_once_than_one_reading_takes_are_all_followed() {
@@ -150,6 +176,29 @@ mod tests {
         assert_eq!(ended.grants.len(), grants.len());
         for grant in &grants {
             assert!(denied(grant).await, "{} is followed", grant.id);
+        }
+        job.abort();
+    }
+
+    /// A token of the client credentials belongs to no grant: only its time of issue tells that it
+    /// is older than the revocation of its client.
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_hides_no_token_from_the_revocation_of_its_client() {
+        let site = Fixture::open().await;
+        let app = &site.app;
+        let before = process::now().plus(CLOCK_STEP_MAX);
+        let claims = app.issuing(before).access_token_for_client("api", &Scope::default(), &[]);
+        let job = tokio::spawn(note_issues(Arc::clone(app)));
+        let revoked = async || {
+            let api = GrantSelector::Client("api".into());
+            let reason = EndReason::OperatorRevoked;
+            app.deny(&app.store().end_grants(api, reason, app.moment()).await.unwrap());
+            app.denied.is_revoked((&claims).into(), process::now())
+        };
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while !revoked().await {
+            assert!(Instant::now() < deadline, "the time of issue is noted");
+            tokio::time::sleep(LOOK_AT_CLOCK).await;
         }
         job.abort();
     }

@@ -112,6 +112,7 @@ impl Server {
             tokio::spawn(jobs::follow_store(Arc::clone(app), Arc::clone(&self.master))),
             tokio::spawn(keys::keep(Arc::clone(app), Arc::clone(&self.master))),
             tokio::spawn(jobs::sweep(Arc::clone(app))),
+            tokio::spawn(jobs::note_issues(Arc::clone(app))),
             tokio::spawn(followers::keep(Arc::clone(app))),
         ];
         if let Some(listener) = self.operations {

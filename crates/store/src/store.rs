@@ -399,8 +399,9 @@ pub trait Store: Send + Sync + 'static {
     /// The revocations after a place, in order, at most `limit`. `None` when some of them have
     /// been forgotten, or the place is ahead of the store.
     fn revocations_after(&self, seq: u64, limit: usize) -> Answer<'_, Option<Vec<Revocation>>>;
-    /// Notes that access tokens are issued with this lifetime, so that no revocation is forgotten
-    /// before the last of them has expired, whatever they are given later.
+    /// Notes that access tokens are issued with this lifetime at `now`, so that no revocation is
+    /// forgotten before the last of them has expired, whatever they are given later, and none of a
+    /// client passes one by that was issued before the clock was set back.
     fn note_access_token(&self, lifetime: Duration, now: Timestamp) -> Answer<'_, ()>;
     /// The longest lifetime of the access tokens that may be alive; `None` if none was noted.
     fn longest_access_token(&self, now: Timestamp) -> Answer<'_, Option<Duration>>;

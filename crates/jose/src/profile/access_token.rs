@@ -86,6 +86,18 @@ impl Policy<AccessToken> {
         Self::build(issuer, ("audience", Audience::Unchecked), algorithms)
     }
 
+    /// The same for one that may have expired, which [`AccessToken::expires_at`] then tells: the
+    /// issuer takes it back all the same, as long as some other clock may take it for good.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPolicy`] with the name of what is empty.
+    pub fn own_access_token_of_any_age(
+        issuer: &str,
+        algorithms: &[Algorithm],
+    ) -> Result<Self, Error> {
+        Ok(Self::own_access_token(issuer, algorithms)?.accept_expired())
+    }
+
     /// Judges a token again that has been verified before, perhaps by another policy: algorithm,
     /// issuer, audience and times. Its signature and the form of its claims cannot have changed;
     /// that its key is still in the issuer's set is for the caller to know.

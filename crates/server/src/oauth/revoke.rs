@@ -9,7 +9,7 @@ use countersign_protocol::client::Client;
 use countersign_protocol::follower::{Follower, wait_limit};
 use countersign_protocol::grant::EndReason;
 use countersign_protocol::grant_token::Kind;
-use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
+use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::GrantSelector;
 use countersign_verify::Revoked;
 use serde_json::json;
@@ -88,15 +88,13 @@ async fn propagated(app: &App, seq: u64, limit: Duration) -> Result<Response, Er
 /// Answers the place from which on verifiers refuse the token.
 async fn revoke_access_token(app: &App, client: &Client, token: &str) -> Result<u64, ErrorAnswer> {
     let now = process::now();
-    let Some(token) = app.revocable_access_token(token, now) else {
+    let Some((token, until)) = app.revocable_access_token(token, now) else {
         // It is dead or revoked already: then whoever has come to here refuses it.
         return Ok(app.position.borrow().revocation);
     };
     if token.client_id != client.client_id {
         return Err(not_yours().into());
     }
-    let until =
-        Timestamp::from_secs(token.expires_at).plus(countersign_protocol::lifetimes::LEEWAY_MAX);
     let seq = app.store().revoke_token(token.token_id.clone(), until).await?;
     app.denied.insert(Revoked::Token(&token.token_id), until);
     app.metrics.revocations.inc();
@@ -110,31 +108,42 @@ fn not_yours() -> OAuthError {
 #[cfg(test)]
 mod tests {
     use countersign_jose::{AccessToken, jwt};
+    use countersign_protocol::Timestamp;
     use countersign_protocol::keyring::DEFAULT_ALGORITHM;
+    use countersign_protocol::lifetimes::CLOCK_STEP_MAX;
     use countersign_protocol::scope::Scope;
 
     use super::*;
     use crate::fixture::Fixture;
 
+    /// By the clock of a verifier, or by the one that was this server's when it was issued.
     #[tokio::test]
-    async fn a_token_that_has_just_expired_here_may_live_elsewhere_and_is_revoked() {
+    async fn a_token_that_is_not_alive_here_may_be_elsewhere_and_is_revoked() {
         let site = Fixture::open().await;
         let app = &*site.app;
         let web = app.client("web").await.unwrap().unwrap();
         let key = app.signing_key(DEFAULT_ALGORITHM).await.unwrap();
-        let now = process::now();
-        let revoked_when_expired_for = async |seconds| {
-            let gone = Duration::from_secs(seconds);
-            let issued = now.minus(app.lifetimes.access_token).minus(gone);
+        let (now, life) = (process::now(), app.lifetimes.access_token);
+        for (issued, is_revoked) in [
+            (now.minus(life), true),
+            (now.minus(life + Duration::from_secs(200)), true),
+            (now.minus(life + CLOCK_STEP_MAX), true),
+            (now.minus(life + CLOCK_STEP_MAX + Duration::from_secs(400)), false),
+            (now.plus(CLOCK_STEP_MAX), true),
+            (now.plus(2 * CLOCK_STEP_MAX), false),
+        ] {
             let audience = ["https://api.example".to_owned()];
             let claims = app.issuing(issued);
             let claims = claims.access_token_for_client("web", &Scope::default(), &audience);
             let token = jwt::sign(&key, AccessToken::TYPE, &claims).unwrap();
-            revoke_access_token(app, &web, &token).await.unwrap();
-            app.denied.is_revoked((&claims).into(), now)
-        };
-        assert!(revoked_when_expired_for(0).await);
-        assert!(revoked_when_expired_for(200).await);
-        assert!(!revoked_when_expired_for(400).await, "nobody accepts it any more");
+            let before = app.position.borrow().revocation;
+            let seq = revoke_access_token(app, &web, &token).await.unwrap();
+            assert_eq!(seq, before + u64::from(is_revoked), "{issued:?}");
+            let events = app.store().revocations_after(before, 9).await.unwrap().unwrap();
+            let until = events.first().map(|event| Timestamp::from_secs(event.expires_at));
+            let dead_to_all = issued.plus(life).plus(CLOCK_STEP_MAX);
+            assert!(until.is_none_or(|until| until > dead_to_all), "{until:?}");
+            assert_eq!(app.denied.is_revoked((&claims).into(), now), is_revoked, "{issued:?}");
+        }
     }
 }

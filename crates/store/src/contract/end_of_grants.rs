@@ -144,6 +144,20 @@ pub(super) async fn a_client_is_ended_and_published_as_one(store: Arc<dyn Store>
     Ok(())
 }
 
+/// Its tokens say that they were issued later than now, and they end all the same.
+pub(super) async fn a_client_loses_what_was_issued_before_the_clock_was_set_back(
+    store: Arc<dyn Store>,
+) -> Checked {
+    let hour = 3_600;
+    store.note_access_token(Duration::from_secs(300), later(hour)).await?;
+    let shop = GrantSelector::Client("shop".into());
+    let ended = store.end_grants(shop, EndReason::OperatorRevoked, moment(NOW)).await?;
+    let client = ended.client.expect("the client");
+    assert!(client.issued_until >= later(hour).as_secs(), "{client:?}");
+    assert!(ended.expires_at >= later(hour + 300), "until the last of them has expired");
+    Ok(())
+}
+
 /// Tokens that live longer than today's are still about: their revocation has to outlive them.
 pub(super) async fn a_shorter_lifetime_forgets_no_revocation(store: Arc<dyn Store>) -> Checked {
     let (hour, minute) = (Duration::from_secs(3_600), Duration::from_secs(60));

@@ -246,7 +246,8 @@ pub(super) fn end_client(
     client_id: &str,
     moment: Moment,
 ) -> Result<EndedClient> {
-    let issued_until = client_issued_until(moment.present());
+    let latest_issue = lifetime::latest_issue(connection)?;
+    let issued_until = client_issued_until(moment.present(), latest_issue);
     let expires_at = lifetime::horizon(connection, moment)?;
     revocation::add_client(connection, client_id, issued_until, expires_at)?;
     Ok(EndedClient { client_id: client_id.to_owned(), issued_until })

@@ -1,4 +1,5 @@
-//! Which lifetimes access tokens are given, and were: a revocation has to outlive the last of them.
+//! Which lifetimes access tokens are given, and were, and until when: a revocation has to outlive
+//! the last of them, and one of a client to reach it.
 
 use std::time::Duration;
 
@@ -34,6 +35,14 @@ pub(super) fn note(connection: &Connection, lifetime: Duration, now: Timestamp) 
 /// The longest lifetime of the tokens that may be alive, if one was noted.
 pub(super) fn longest(connection: &Connection, now: Timestamp) -> Result<Option<Duration>> {
     Ok(longest_in_use(noted(connection)?, now))
+}
+
+/// The latest time at which tokens were given out, as far as that was noted.
+pub(super) fn latest_issue(connection: &Connection) -> Result<Option<Timestamp>> {
+    let latest: Option<Millis> = connection
+        .prepare_cached("SELECT max(used_at) FROM access_token_lifetime")?
+        .query_row([], |row| row.get(0))?;
+    Ok(latest.map(|Millis(latest)| latest))
 }
 
 /// When a revocation that happens in this moment can be forgotten.

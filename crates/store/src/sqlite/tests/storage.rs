@@ -80,7 +80,7 @@ async fn a_sweep_finds_all_that_is_dead_in_a_large_store() {
     let path = folder.path("a.db");
     let store = SqliteStore::open(&path).unwrap();
     fill(&store, &path, 2_500).await;
-    let swept = store.sweep(Lifetimes::default(), later(3_600)).await.unwrap();
+    let swept = store.sweep(Lifetimes::default(), later(7_200)).await.unwrap();
     assert_eq!(swept, 2_500);
     let left = store.grants(GrantSelector::All, usize::MAX).await.unwrap();
     assert_eq!(left.len(), 2_500);
@@ -96,9 +96,9 @@ async fn a_sweep_forgets_many_events_at_once() {
     let subject = GrantSelector::Subject("alice".into());
     let ended = store.end_grants(subject, EndReason::UserRevoked, moment(NOW)).await.unwrap();
     assert_eq!(ended.grants.len(), 5_000);
-    let seq = store.revoke_token("lives".into(), later(3_601)).await.unwrap();
+    let seq = store.revoke_token("lives".into(), later(7_201)).await.unwrap();
     assert_eq!(seq, 5_001);
-    let swept = store.sweep(Lifetimes::default(), later(3_600)).await.unwrap();
+    let swept = store.sweep(Lifetimes::default(), later(7_200)).await.unwrap();
     assert_eq!(swept, 10_000, "the grants and their events");
     let left = store.revocations_after(5_000, 10).await.unwrap().unwrap();
     assert_eq!(left.len(), 1);
@@ -110,7 +110,7 @@ async fn nobody_waits_for_a_sweep() {
     let path = folder.path("a.db");
     let store = SqliteStore::open(&path).unwrap();
     fill(&store, &path, 15_000).await;
-    let mut sweep = store.sweep(Lifetimes::default(), later(3_600));
+    let mut sweep = store.sweep(Lifetimes::default(), later(7_200));
     // A step of the sweep goes between two rotations at the most, and it has more than thirty.
     for generation in 1..11 {
         tokio::select! {
