@@ -35,6 +35,19 @@ pub struct Client {
     /// Where a browser may go after signing out.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told that a sign-in session has ended (OpenID Connect Back-Channel Logout 1.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs `sid` to know which session ended. It gets it in any case.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub backchannel_logout_session_required: bool,
+    /// What the browser opens in a frame when it signs out (OpenID Connect Front-Channel Logout
+    /// 1.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether that address gets `iss` and `sid`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub frontchannel_logout_session_required: bool,
     /// What it may do at the token endpoint.
     #[serde(default = "default_grant_types")]
     pub grant_types: Vec<GrantType>,
@@ -124,6 +137,12 @@ impl Client {
     #[must_use]
     pub fn access_token_algorithm(&self) -> Algorithm {
         self.access_token_signed_response_alg.unwrap_or(keyring::DEFAULT_ALGORITHM)
+    }
+
+    /// Whether it wants to hear of the end of a sign-in session.
+    #[must_use]
+    pub fn follows_sessions(&self) -> bool {
+        self.backchannel_logout_uri.is_some() || self.frontchannel_logout_uri.is_some()
     }
 
     /// What its id tokens are signed with.

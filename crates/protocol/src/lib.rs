@@ -12,6 +12,7 @@
 //! | [`client_assertion`] | how it proves who it is with a signature |
 //! | [`remote_url`], [`public_address`] | what this server asks at, because somebody named it |
 //! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
+//! | [`logout`] | telling clients that a sign-in has ended |
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
 //! | [`authorization_code`], [`refresh_family`] | the rules for using them |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
@@ -32,6 +33,7 @@ pub mod introspection;
 pub mod key_schedule;
 pub mod keyring;
 pub mod lifetimes;
+pub mod logout;
 pub mod opaque_token;
 pub mod pkce;
 pub mod public_address;

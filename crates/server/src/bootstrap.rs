@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(second.lifetimes.access_token, Duration::from_secs(60));
         drop(first);
         let grant = site.grant("alice");
-        let new = NewGrant { grant: grant.clone(), remember: false };
+        let new = NewGrant { grant: grant.clone(), remember: false, follow_session: false };
         second.store().begin_grant(new).await.unwrap();
         let (one, moment) = (GrantSelector::One(grant.id), second.moment());
         let ended = second.store().end_grants(one, EndReason::UserRevoked, moment).await.unwrap();

@@ -161,14 +161,17 @@ mod tests {
         let job = tokio::spawn(job);
         // One before the others, so that the job has its place in the order.
         let first = site.grant("bob");
-        app.store().begin_grant(NewGrant { grant: first.clone(), remember: false }).await.unwrap();
+        app.store()
+            .begin_grant(NewGrant { grant: first.clone(), remember: false, follow_session: false })
+            .await
+            .unwrap();
         end(GrantSelector::One(first.id)).await.unwrap();
         assert!(denied(&first).await);
         let grants: Vec<_> = (0..=READ_MAX).map(|_| site.grant("alice")).collect();
         let mut begun = tokio::task::JoinSet::new();
         for grant in grants.clone() {
             let app = Arc::clone(app);
-            let new = NewGrant { grant, remember: false };
+            let new = NewGrant { grant, remember: false, follow_session: false };
             begun.spawn(async move { app.store().begin_grant(new).await.unwrap() });
         }
         begun.join_all().await;

@@ -74,14 +74,14 @@ pub(crate) async fn begin_session(
     let subject = account.subject.clone();
     let (session, secret) = Session::start(subject, agent.unwrap_or_default(), now, &SystemRandom);
     match cookies::read(&app.site, headers, Cookie::Session) {
-        Some(old) => app.store().replace_session(hash_secret(&old), session).await?,
+        Some(old) => app.store().replace_session(hash_secret(&old), session, now).await?,
         None => app.store().begin_session(session).await?,
     }
     let now_stored = app.store().account(&account.subject).await?;
     let unchanged =
         |stored: &Account| !stored.disabled && stored.password_hash == account.password_hash;
     if !now_stored.as_ref().is_some_and(unchanged) {
-        app.store().end_session(hash_secret(&secret)).await?;
+        app.store().end_session(hash_secret(&secret), now).await?;
         return Ok(None);
     }
     Ok(Some(cookies::set(&app.site, Cookie::Session, &secret)))

@@ -9,6 +9,7 @@ mod end_of_grants;
 mod follower;
 mod grant;
 mod keyring;
+mod logout;
 mod revocation;
 mod rotation;
 pub(crate) mod samples;
@@ -73,6 +74,7 @@ const RULES: &[Rule] = rules! {
         consent_grows_only_by_what_was_agreed_to
         consent_goes_when_the_person_takes_a_grant_back
         consent_that_grows_too_long_starts_again
+        consents_are_listed_and_forgotten_one_by_one
     }
     client_and_account {
         a_client_comes_back_as_it_was_stored
@@ -101,6 +103,12 @@ const RULES: &[Rule] = rules! {
         signing_out_ends_it_and_its_grants_in_one_step
         a_touch_never_goes_back_and_never_revives
         lists_are_newest_first_and_of_one_person
+    }
+    logout {
+        whoever_follows_a_session_is_told_of_its_end
+        each_way_of_ending_a_session_tells
+        a_notice_is_taken_by_one_and_not_lost
+        a_session_that_timed_out_is_forgotten
     }
     keyring {
         of_many_first_keys_one_of_each_use_signs

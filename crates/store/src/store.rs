@@ -15,6 +15,7 @@ use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_protocol::key_schedule::{self, KeyUse, Step, Wish};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::logout::LogoutNotice;
 use countersign_protocol::refresh_family;
 use countersign_protocol::revocation::Revocation;
 use countersign_protocol::scope::Scope;
@@ -76,6 +77,8 @@ pub struct NewGrant {
     pub grant: Grant,
     /// Whether the consent is to be remembered for the client.
     pub remember: bool,
+    /// Whether the client wants to hear of the end of the session that the grant came from.
+    pub follow_session: bool,
 }
 
 /// What a user agreed to for a client: each part of the scope at each of the resources.
@@ -343,6 +346,10 @@ pub trait Store: Send + Sync + 'static {
     fn grants(&self, selector: GrantSelector, limit: usize) -> Answer<'_, Vec<Grant>>;
     /// What a user agreed to for a client.
     fn consent<'a>(&'a self, subject: &'a str, client_id: &'a str) -> Answer<'a, Consent>;
+    /// What a person agreed to, for each client, by its id.
+    fn consents<'a>(&'a self, subject: &'a str) -> Answer<'a, Vec<(String, Consent)>>;
+    /// Forgets what a person agreed to for a client: they are asked again. Grants stay.
+    fn forget_consent<'a>(&'a self, subject: &'a str, client_id: &'a str) -> Answer<'a, ()>;
     /// Begins a grant, and remembers the consent if that is wanted.
     fn begin_grant(&self, new: NewGrant) -> Answer<'_, ()>;
     /// Redeems an authorization code, once.
@@ -418,15 +425,28 @@ pub trait Store: Send + Sync + 'static {
     fn begin_session(&self, session: Session) -> Answer<'_, ()>;
     /// Begins a session in the place of another. If both are of one person, it takes over the
     /// public name, which the grants of the session carry.
-    fn replace_session(&self, old: [u8; 32], session: Session) -> Answer<'_, ()>;
+    fn replace_session(&self, old: [u8; 32], session: Session, now: Timestamp) -> Answer<'_, ()>;
     /// A session by the hash of its secret.
     fn session(&self, secret_hash: [u8; 32]) -> Answer<'_, Option<Session>>;
     /// The sessions of a person, newest first.
     fn sessions_of<'a>(&'a self, subject: &'a str) -> Answer<'a, Vec<Session>>;
     /// Notes that a session was used.
     fn touch_session(&self, secret_hash: [u8; 32], now: Timestamp) -> Answer<'_, ()>;
-    /// Ends a session.
-    fn end_session(&self, secret_hash: [u8; 32]) -> Answer<'_, ()>;
+    /// Ends a session. Whichever way a session ends before its time, each client that follows it
+    /// gets a notice in the same step.
+    fn end_session(&self, secret_hash: [u8; 32], now: Timestamp) -> Answer<'_, ()>;
+    /// The clients that follow a session, by id.
+    fn session_followers<'a>(&'a self, session_id: &'a str) -> Answer<'a, Vec<String>>;
+    /// Takes notices of ended sessions that are due, at most `limit`. Of several processes one
+    /// gets each; unless it is settled, it is due again at `again_at`.
+    fn take_logout_notices(
+        &self,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Answer<'_, Vec<LogoutNotice>>;
+    /// A notice is due again at a time, or done with.
+    fn settle_logout_notice(&self, notice: u64, again_at: Option<Timestamp>) -> Answer<'_, ()>;
     /// Ends a session and, in the same step, the grants that do not outlive it.
     fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, Ended>;
     /// Ends every session and every grant of a person.

@@ -25,6 +25,7 @@ impl Client {
                 faults.push(format!("{uri:?} can't be a redirect URI: {why}"));
             }
         }
+        faults.extend(self.logout_faults());
         if self.response_types.iter().any(|kind| kind != "code") {
             faults.push("response_types: only \"code\" is offered".into());
         }
@@ -73,6 +74,20 @@ impl Client {
             }
         }
         faults
+    }
+
+    /// Logout addresses are for web applications: https, or a loopback address while developing.
+    fn logout_faults(&self) -> impl Iterator<Item = String> {
+        let addresses = [
+            ("backchannel_logout_uri", &self.backchannel_logout_uri),
+            ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
+        ];
+        addresses.into_iter().filter_map(|(name, uri)| {
+            let uri = uri.as_ref()?;
+            let web = uri.starts_with("https://") || redirect_uri::is_loopback(uri);
+            (!web || redirect_uri::check(uri).is_err())
+                .then(|| format!("{name} has to be an https address without a fragment"))
+        })
     }
 
     fn algorithm_faults(&self) -> impl Iterator<Item = String> {

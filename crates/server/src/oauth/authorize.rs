@@ -182,8 +182,9 @@ impl Asked {
                 dpop_jkt: request.dpop_jkt.clone(),
             }),
         };
+        let follow_session = self.client.follows_sessions();
         let code = app.keys.load().grant_tokens.issue(Kind::Code, grant.id, 0, grant.created_at);
-        app.store().begin_grant(NewGrant { grant, remember }).await?;
+        app.store().begin_grant(NewGrant { grant, remember, follow_session }).await?;
         // Signing out, a new password, or taking the consent back ends the grants that are there.
         // One that came a moment later must not slip through: its code goes to nobody.
         let session = app.store().session(signed_in.session.secret_hash).await?;

@@ -276,7 +276,7 @@ mod tests {
             let site = Fixture::open().await;
             let alice = site.alice().await;
             let grant = site.grant(&alice.subject);
-            let new = NewGrant { grant: grant.clone(), remember: false };
+            let new = NewGrant { grant: grant.clone(), remember: false, follow_session: false };
             site.app.store().begin_grant(new).await.unwrap();
             let login = [("username", "alice"), ("password", PASSWORD)];
             let session = session_of(&site.submit("/login", "", &login).await);

@@ -31,7 +31,8 @@ pub(super) async fn comes_back_as_it_was_stored(store: Arc<dyn Store>) -> Checke
 pub(super) async fn is_begun_once(store: Arc<dyn Store>) -> Checked {
     begin(&*store, [grant(1)]).await?;
     let other = Grant { subject: "mallory".into(), ..grant(1) };
-    let again = store.begin_grant(NewGrant { grant: other, remember: true }).await;
+    let again =
+        store.begin_grant(NewGrant { grant: other, remember: true, follow_session: false }).await;
     assert!(again.is_err(), "an id names one grant");
     assert_eq!(stored(&*store, 1).await?, grant(1));
     assert_eq!(store.consent("mallory", "shop").await?, Consent::default());
@@ -68,7 +69,7 @@ pub(super) async fn consent_is_remembered_when_wanted(store: Arc<dyn Store>) -> 
     begin(&*store, [grant(1)]).await?;
     assert_eq!(store.consent("alice", "shop").await?, Consent::default(), "not wanted");
     let second = Grant { scope: scope("openid email"), ..grant(2) };
-    store.begin_grant(NewGrant { grant: second, remember: true }).await?;
+    store.begin_grant(NewGrant { grant: second, remember: true, follow_session: false }).await?;
     let consent = store.consent("alice", "shop").await?;
     assert_eq!(consent.scope, scope("email openid"));
     assert_eq!(consent.audience, ["https://api.example"]);
@@ -92,7 +93,7 @@ pub(super) async fn consent_grows_only_by_what_was_agreed_to(store: Arc<dyn Stor
     for ((asked, at, (remembered, there)), number) in steps.into_iter().zip(1..) {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let grant = Grant { scope: scope(asked), audience: words(at), ..grant(number) };
-        store.begin_grant(NewGrant { grant, remember: true }).await?;
+        store.begin_grant(NewGrant { grant, remember: true, follow_session: false }).await?;
         let expected = Consent { scope: scope(remembered), audience: words(there) };
         assert_eq!(store.consent("alice", "shop").await?, expected, "{asked} at {at}");
     }
@@ -102,7 +103,8 @@ pub(super) async fn consent_grows_only_by_what_was_agreed_to(store: Arc<dyn Stor
 pub(super) async fn consent_goes_when_the_person_takes_a_grant_back(
     store: Arc<dyn Store>,
 ) -> Checked {
-    let remember = |grant| store.begin_grant(NewGrant { grant, remember: true });
+    let remember =
+        |grant| store.begin_grant(NewGrant { grant, remember: true, follow_session: false });
     remember(grant(1)).await?;
     remember(Grant { client_id: "bank".into(), ..grant(2) }).await?;
     let session = GrantSelector::Session("sid-1".into());
@@ -124,8 +126,24 @@ pub(super) async fn consent_goes_when_the_person_takes_a_grant_back(
 pub(super) async fn consent_that_grows_too_long_starts_again(store: Arc<dyn Store>) -> Checked {
     let first = Grant { scope: scope(&"a".repeat(1_500)), ..grant(1) };
     let second = Grant { scope: scope(&"b".repeat(1_500)), ..grant(2) };
-    store.begin_grant(NewGrant { grant: first, remember: true }).await?;
-    store.begin_grant(NewGrant { grant: second, remember: true }).await?;
+    store.begin_grant(NewGrant { grant: first, remember: true, follow_session: false }).await?;
+    store.begin_grant(NewGrant { grant: second, remember: true, follow_session: false }).await?;
     assert_eq!(store.consent("alice", "shop").await?.scope, scope(&"b".repeat(1_500)));
     Ok(())
+}
+
+pub(super) async fn consents_are_listed_and_forgotten_one_by_one(store: Arc<dyn Store>) -> Checked {
+    for (number, client_id) in [(1, "shop"), (2, "bank")] {
+        let grant = Grant { client_id: client_id.into(), ..grant(number) };
+        store.begin_grant(NewGrant { grant, remember: true, follow_session: false }).await?;
+    }
+    let clients = async |store: &dyn Store| -> Result<Vec<String>, crate::StoreError> {
+        Ok(store.consents("alice").await?.into_iter().map(|(client_id, _)| client_id).collect())
+    };
+    assert_eq!(clients(&*store).await?, ["bank", "shop"]);
+    assert_eq!(store.consents("bob").await?, []);
+    store.forget_consent("alice", "shop").await?;
+    assert_eq!(clients(&*store).await?, ["bank"]);
+    assert!(stored(&*store, 1).await?.ended.is_none(), "what was granted goes on");
+    store.forget_consent("alice", "shop").await
 }

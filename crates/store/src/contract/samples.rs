@@ -166,7 +166,7 @@ pub(crate) async fn begin(
     grants: impl IntoIterator<Item = Grant>,
 ) -> Result<(), StoreError> {
     for grant in grants {
-        store.begin_grant(NewGrant { grant, remember: false }).await?;
+        store.begin_grant(NewGrant { grant, remember: false, follow_session: false }).await?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(super) async fn ended_and_expired_grants_stay_until_the_horizon(
 }
 
 pub(super) async fn what_lives_stays(store: Arc<dyn Store>) -> Checked {
-    store.begin_grant(NewGrant { grant: grant(1), remember: true }).await?;
+    store.begin_grant(NewGrant { grant: grant(1), remember: true, follow_session: false }).await?;
     store.begin_session(session(1)).await?;
     store.revoke_token("t".into(), later(300)).await?;
     assert_eq!(store.sweep(Lifetimes::default(), later(299)).await?, 0);

@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params, params_from_iter};
 
 use super::column::{Count, Id, Json, Millis, unreadable};
-use super::{audit, lifetime, position, revocation};
+use super::{audit, lifetime, logout, position, revocation};
 use crate::store::{
     CodeOutcome, Consent, Ended, EndedClient, GrantSelector, Moment, RotationOutcome,
     RotationRequest,
@@ -234,7 +234,14 @@ pub(super) fn end_selected(
         }
         grants.push(grant.id);
         if reason == EndReason::UserRevoked {
-            forget_consent(connection, &grant)?;
+            forget_consent(connection, &grant.subject, &grant.client_id)?;
+        }
+        // Who takes an application's access back has signed out of it.
+        if matches!(reason, EndReason::UserRevoked | EndReason::OperatorRevoked)
+            && let Some(session_id) = &grant.session_id
+        {
+            let session = (session_id.as_str(), grant.subject.as_str());
+            logout::tell(connection, session, &grant.client_id, moment.now)?;
         }
     }
     Ok(Ended { grants, client, expires_at, seq: position::read(connection)?.revocation })
@@ -311,9 +318,28 @@ pub(super) fn remember_consent(connection: &Connection, grant: &Grant) -> Result
     Ok(())
 }
 
-fn forget_consent(connection: &Connection, grant: &Grant) -> Result<()> {
+/// What a person agreed to, for each client, by its id.
+pub(super) fn consents(connection: &Connection, subject: &str) -> Result<Vec<(String, Consent)>> {
+    connection
+        .prepare_cached(
+            "SELECT client_id, scope, audience FROM consent WHERE subject = ?1 ORDER BY client_id",
+        )?
+        .query_map([subject], |row| {
+            let (client_id, scope, Json(audience)): (_, String, _) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            let scope = Scope::parse(&scope).map_err(|_| unreadable("a stored scope"))?;
+            Ok((client_id, Consent { scope, audience }))
+        })?
+        .collect()
+}
+
+pub(super) fn forget_consent(
+    connection: &Connection,
+    subject: &str,
+    client_id: &str,
+) -> Result<()> {
     connection
         .prepare_cached("DELETE FROM consent WHERE subject = ?1 AND client_id = ?2")?
-        .execute((&grant.subject, &grant.client_id))?;
+        .execute((subject, client_id))?;
     Ok(())
 }

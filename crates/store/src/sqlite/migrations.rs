@@ -22,6 +22,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_follower.sql"),
     include_str!("migrations/0008_keys.sql"),
     include_str!("migrations/0009_sealing.sql"),
+    include_str!("migrations/0015_logout.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

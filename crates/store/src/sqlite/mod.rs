@@ -10,6 +10,7 @@ mod follower;
 mod grant;
 mod keyring;
 mod lifetime;
+mod logout;
 mod migrations;
 mod open;
 mod position;

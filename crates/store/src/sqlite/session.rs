@@ -5,6 +5,7 @@ use countersign_protocol::session::Session;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 
 use super::column::Millis;
+use super::logout;
 
 const COLUMNS: &str =
     "SELECT secret_hash, id, subject, auth_time, last_seen_at, user_agent FROM session";
@@ -52,11 +53,23 @@ pub(super) fn begin(connection: &Connection, session: &Session) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn replace(connection: &Connection, old: &[u8; 32], new: Session) -> Result<()> {
-    let before = find(connection, old)?.filter(|before| before.subject == new.subject);
-    end(connection, old)?;
-    let id = before.map_or(new.id, |before| before.id);
-    begin(connection, &Session { id, ..new })
+pub(super) fn replace(
+    connection: &Connection,
+    old: &[u8; 32],
+    new: Session,
+    now: Timestamp,
+) -> Result<()> {
+    match find(connection, old)? {
+        // Renewed: the name stays, and with it whoever follows it.
+        Some(before) if before.subject == new.subject => {
+            remove(connection, old)?;
+            begin(connection, &Session { id: before.id, ..new })
+        }
+        _ => {
+            end(connection, old, now)?;
+            begin(connection, &new)
+        }
+    }
 }
 
 /// Two requests may come in one order and be noted in the other.
@@ -69,14 +82,28 @@ pub(super) fn touch(connection: &Connection, hash: &[u8; 32], now: Timestamp) ->
     Ok(())
 }
 
-pub(super) fn end(connection: &Connection, secret_hash: &[u8; 32]) -> Result<()> {
-    connection
-        .prepare_cached("DELETE FROM session WHERE secret_hash = ?1")?
-        .execute([secret_hash])?;
+/// Ends a session. Those who follow it are to be told.
+pub(super) fn end(connection: &Connection, secret_hash: &[u8; 32], now: Timestamp) -> Result<()> {
+    if let Some(session) = find(connection, secret_hash)? {
+        remove(connection, secret_hash)?;
+        logout::ended(connection, &session, now)?;
+    }
     Ok(())
 }
 
-pub(super) fn end_all_of(connection: &Connection, subject: &str) -> Result<()> {
+/// The same for every session of a person.
+pub(super) fn end_all_of(connection: &Connection, subject: &str, now: Timestamp) -> Result<()> {
+    let ended: Vec<Session> = connection
+        .prepare_cached(&format!("{COLUMNS} WHERE subject = ?1"))?
+        .query_map([subject], read)?
+        .collect::<Result<_>>()?;
     connection.prepare_cached("DELETE FROM session WHERE subject = ?1")?.execute([subject])?;
+    ended.iter().try_for_each(|session| logout::ended(connection, session, now))
+}
+
+fn remove(connection: &Connection, secret_hash: &[u8; 32]) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM session WHERE secret_hash = ?1")?
+        .execute([secret_hash])?;
     Ok(())
 }

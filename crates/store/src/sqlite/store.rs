@@ -10,6 +10,7 @@ use countersign_protocol::follower::Follower;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
+use countersign_protocol::logout::LogoutNotice;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
 use countersign_protocol::session::Session;
 use countersign_protocol::status_list::{ListedToken, StatusIndex};
@@ -17,8 +18,8 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
-    SqliteStore, account, audit, client, follower, grant, keyring, lifetime, position, revocation,
-    session, status, used_token,
+    SqliteStore, account, audit, client, follower, grant, keyring, lifetime, logout, position,
+    revocation, session, status, used_token,
 };
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, KeyChange,
@@ -135,11 +136,23 @@ impl Store for SqliteStore {
         self.read(move |connection| grant::consent(connection, subject, client_id))
     }
 
+    fn consents<'a>(&'a self, subject: &'a str) -> Answer<'a, Vec<(String, Consent)>> {
+        self.read(move |connection| grant::consents(connection, subject))
+    }
+
+    fn forget_consent<'a>(&'a self, subject: &'a str, client_id: &'a str) -> Answer<'a, ()> {
+        let (subject, client_id) = (subject.to_owned(), client_id.to_owned());
+        self.commit(move |connection| grant::forget_consent(connection, &subject, &client_id))
+    }
+
     fn begin_grant(&self, new: NewGrant) -> Answer<'_, ()> {
         self.commit(move |connection| {
             grant::begin(connection, &new.grant)?;
             if new.remember {
                 grant::remember_consent(connection, &new.grant)?;
+            }
+            if let Some(session_id) = new.grant.session_id.as_ref().filter(|_| new.follow_session) {
+                logout::follow(connection, session_id, &new.grant.client_id)?;
             }
             Ok(())
         })
@@ -255,8 +268,8 @@ impl Store for SqliteStore {
         self.commit(move |connection| session::begin(connection, &session))
     }
 
-    fn replace_session(&self, old: [u8; 32], session: Session) -> Answer<'_, ()> {
-        self.commit(move |connection| session::replace(connection, &old, session))
+    fn replace_session(&self, old: [u8; 32], session: Session, now: Timestamp) -> Answer<'_, ()> {
+        self.commit(move |connection| session::replace(connection, &old, session, now))
     }
 
     fn session(&self, secret_hash: [u8; 32]) -> Answer<'_, Option<Session>> {
@@ -271,8 +284,31 @@ impl Store for SqliteStore {
         self.commit(move |connection| session::touch(connection, &secret_hash, now))
     }
 
-    fn end_session(&self, secret_hash: [u8; 32]) -> Answer<'_, ()> {
-        self.commit(move |connection| session::end(connection, &secret_hash))
+    fn end_session(&self, secret_hash: [u8; 32], now: Timestamp) -> Answer<'_, ()> {
+        self.commit(move |connection| session::end(connection, &secret_hash, now))
+    }
+
+    fn session_followers<'a>(&'a self, session_id: &'a str) -> Answer<'a, Vec<String>> {
+        self.read(move |connection| logout::followers(connection, session_id))
+    }
+
+    fn take_logout_notices(
+        &self,
+        now: Timestamp,
+        again_at: Timestamp,
+        limit: usize,
+    ) -> Answer<'_, Vec<LogoutNotice>> {
+        Box::pin(async move {
+            // Asked first: taking writes, and mostly there is nothing to take.
+            if !self.read(move |connection| logout::is_due(connection, now)).await? {
+                return Ok(Vec::new());
+            }
+            self.commit(move |connection| logout::take(connection, now, again_at, limit)).await
+        })
+    }
+
+    fn settle_logout_notice(&self, notice: u64, again_at: Option<Timestamp>) -> Answer<'_, ()> {
+        self.commit(move |connection| logout::settle(connection, notice, again_at))
     }
 
     fn sign_out(&self, secret_hash: [u8; 32], moment: Moment) -> Answer<'_, Ended> {
@@ -280,7 +316,7 @@ impl Store for SqliteStore {
             let Some(session) = session::find(connection, &secret_hash)? else {
                 return nothing_ended(connection, moment);
             };
-            session::end(connection, &secret_hash)?;
+            session::end(connection, &secret_hash, moment.now)?;
             let selector = GrantSelector::Session(session.id);
             grant::end_selected(connection, &selector, EndReason::SignedOut, moment)
         })
@@ -332,6 +368,6 @@ fn end_everything(
     reason: EndReason,
     moment: Moment,
 ) -> rusqlite::Result<Ended> {
-    session::end_all_of(connection, &subject)?;
+    session::end_all_of(connection, &subject, moment.now)?;
     grant::end_selected(connection, &GrantSelector::Subject(subject), reason, moment)
 }

@@ -125,7 +125,7 @@ async fn granted(site: &Fixture, client_id: &str, sender: Sender) -> (Grant, Str
     let subject = site.alice().await.subject;
     let scope = Scope::parse("openid").unwrap();
     let grant = Grant { client_id: client_id.into(), sender, scope, ..site.grant(&subject) };
-    let new = NewGrant { grant: grant.clone(), remember: false };
+    let new = NewGrant { grant: grant.clone(), remember: false, follow_session: false };
     site.app.store().begin_grant(new).await.unwrap();
     let token =
         site.app.keys.load().grant_tokens.issue(Kind::Refresh, grant.id, 1, grant.rotated_at);
@@ -334,7 +334,7 @@ async fn a_code_that_is_bound_to_a_key_is_redeemed_with_it() {
         pending: Some(pending),
         ..site.grant(&site.alice().await.subject)
     };
-    let new = NewGrant { grant: grant.clone(), remember: false };
+    let new = NewGrant { grant: grant.clone(), remember: false, follow_session: false };
     site.app.store().begin_grant(new).await.unwrap();
     let code = site.app.keys.load().grant_tokens.issue(Kind::Code, grant.id, 0, grant.created_at);
     let form = [

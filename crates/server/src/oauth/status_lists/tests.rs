@@ -103,7 +103,7 @@ async fn a_refreshed_token_is_listed_and_falls_with_its_grant() {
     let site = listing_site().await;
     let alice = site.alice().await;
     let grant = site.grant(&alice.subject);
-    let new = NewGrant { grant: grant.clone(), remember: false };
+    let new = NewGrant { grant: grant.clone(), remember: false, follow_session: false };
     site.app.store().begin_grant(new).await.unwrap();
     let refresh =
         site.app.keys.load().grant_tokens.issue(Kind::Refresh, grant.id, 1, grant.rotated_at);

@@ -135,7 +135,7 @@ async fn a_failing_step_leaves_the_others_of_its_batch_alone() {
     let first = held.revoke("first").await;
     let twin = Arc::clone(&store);
     let twin = tokio::spawn(async move {
-        twin.begin_grant(NewGrant { grant: grant(1), remember: true }).await
+        twin.begin_grant(NewGrant { grant: grant(1), remember: true, follow_session: false }).await
     });
     tokio::task::yield_now().await;
     // These have written when they fail.

@@ -178,7 +178,7 @@ async fn opening_again_finds_everything() {
     for round in 1..=3 {
         let store = SqliteStore::open(&path).unwrap();
         if round == 1 {
-            let remember = NewGrant { grant: grant(1), remember: true };
+            let remember = NewGrant { grant: grant(1), remember: true, follow_session: false };
             store.begin_grant(remember).await.unwrap();
             store.begin_session(session(1)).await.unwrap();
             store.put_account(account("alice"), moment(NOW)).await.unwrap();
