@@ -5,6 +5,7 @@
 //! | [`config`] | the configuration: where each value comes from, what is wrong with it |
 //! | `bootstrap`, `master_key`, `process` | from a configuration to a running server |
 //! | `app`, `router`, `listen`, `jobs` | state, paths, connections, background work |
+//! | `backchannel` | telling clients that a sign-in has ended |
 //! | `followers`, `propagation` | verifiers that are connected, and waiting for all of them |
 //! | `keys` | the keys in use, and their replacement |
 //! | `own_token`, `token_formats` | access tokens that come back, and their form |
@@ -16,6 +17,7 @@
 
 mod app;
 mod assets;
+mod backchannel;
 mod bootstrap;
 mod client_authentication;
 pub mod config;
@@ -114,6 +116,7 @@ impl Server {
             tokio::spawn(jobs::sweep(Arc::clone(app))),
             tokio::spawn(jobs::note_issues(Arc::clone(app))),
             tokio::spawn(followers::keep(Arc::clone(app))),
+            tokio::spawn(backchannel::deliver(Arc::clone(app))),
         ];
         if let Some(listener) = self.operations {
             let router = router::operations().with_state(self.shared.clone());

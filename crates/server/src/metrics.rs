@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     pub(crate) junk_tokens: Counter,
     /// Sign-ins, by how they went.
     pub(crate) sign_ins: Family<ResultLabel, Counter>,
+    /// Attempts to tell a client of the end of a session, by how they went.
+    logout_notices: Family<ResultLabel, Counter>,
     /// Grants and tokens that ended before their time.
     pub(crate) revocations: Counter,
     /// Verifiers that are connected to this server's feed.
@@ -57,6 +59,7 @@ impl Metrics {
         let refreshes = Family::default();
         let junk_tokens = Counter::default();
         let sign_ins = Family::default();
+        let logout_notices = Family::default();
         let revocations = Counter::default();
         registry.register("tokens_issued", "Access tokens issued", tokens_issued.clone());
         registry.register("refreshes", "Refresh requests by result", refreshes.clone());
@@ -66,6 +69,8 @@ impl Metrics {
             junk_tokens.clone(),
         );
         registry.register("sign_ins", "Password sign-ins by result", sign_ins.clone());
+        let help = "Back-channel logouts by result";
+        registry.register("logout_notices", help, logout_notices.clone());
         registry.register("revocations", "Grants and tokens ended early", revocations.clone());
         let (verifiers, verifiers_behind) = (Gauge::default(), Gauge::default());
         registry.register("verifiers", "Verifiers on this server's feed", verifiers.clone());
@@ -83,6 +88,7 @@ impl Metrics {
             refreshes,
             junk_tokens,
             sign_ins,
+            logout_notices,
             revocations,
             verifiers,
             verifiers_behind,
@@ -111,6 +117,10 @@ impl Metrics {
 
     pub(crate) fn signed_in(&self, result: &'static str) {
         self.sign_ins.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    pub(crate) fn told_of_logout(&self, result: &'static str) {
+        self.logout_notices.get_or_create(&ResultLabel { result }).inc();
     }
 
     pub(crate) fn key_active_since(&self, alg: &'static str, since: Timestamp) {

@@ -37,6 +37,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/consent", get(consent::get).post(consent::post))
         .route("/account", get(account::get))
         .route("/account/grants/revoke", post(account::revoke_grant))
+        .route("/account/consents/forget", post(account::forget_consent))
+        .route("/account/sessions/end", post(account::end_session))
         .route("/account/sign-out-everywhere", post(account::sign_out_everywhere))
         .route("/logout", get(logout::get).post(logout::post))
         .route("/assets/{*path}", get(assets::get))

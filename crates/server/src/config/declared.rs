@@ -17,13 +17,9 @@ const SECRET_MIN_CHARS: usize = 16;
 /// Registration members that later versions honour. They are told apart from typing errors.
 const NOT_YET: &[&str] = &[
     "application_type",
-    "backchannel_logout_session_required",
-    "backchannel_logout_uri",
     "contacts",
     "default_acr_values",
     "default_max_age",
-    "frontchannel_logout_session_required",
-    "frontchannel_logout_uri",
     "initiate_login_uri",
     "jwks_uri",
     "logo_uri",

@@ -33,6 +33,8 @@ pub(crate) async fn get(
     let params = form::page_query(query.as_deref());
     let notice = match params.get("done") {
         Some("revoked") => Some("The access was revoked."),
+        Some("forgotten") => Some("You will be asked again."),
+        Some("ended") => Some("That session was signed out."),
         _ => None,
     };
     let shown = match sign_in::current(app, &headers).await {
@@ -68,6 +70,50 @@ pub(crate) async fn revoke_grant(
     };
     match ended.await {
         Ok(()) => see_other("/account?done=revoked"),
+        Err(error) => PageError::from(error).show(&app.site),
+    }
+}
+
+/// `POST /account/consents/forget`: the person is asked again before an application gets access.
+pub(crate) async fn forget_consent(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Response {
+    let app = &shared.app;
+    let (signed_in, Form(fields)) = match checked(app, &headers, form).await {
+        Ok(checked) => checked,
+        Err(response) => return *response,
+    };
+    let client_id = fields.get("client_id").unwrap_or_default();
+    match app.store().forget_consent(&signed_in.account.subject, client_id).await {
+        Ok(()) => see_other("/account?done=forgotten"),
+        Err(error) => PageError::from(error).show(&app.site),
+    }
+}
+
+/// `POST /account/sessions/end`: signs the person out of one browser, with all that hangs on it.
+pub(crate) async fn end_session(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    form: Result<Form, ErrorAnswer>,
+) -> Response {
+    let app = &shared.app;
+    let (signed_in, Form(fields)) = match checked(app, &headers, form).await {
+        Ok(checked) => checked,
+        Err(response) => return *response,
+    };
+    let id = fields.get("session_id").unwrap_or_default();
+    let ended = async {
+        let sessions = app.store().sessions_of(&signed_in.account.subject).await?;
+        if let Some(session) = sessions.into_iter().find(|session| session.id == id) {
+            let ended = app.store().sign_out(session.secret_hash, app.moment()).await?;
+            app.deny(&ended);
+        }
+        Ok::<_, StoreError>(())
+    };
+    match ended.await {
+        Ok(()) => see_other("/account?done=ended"),
         Err(error) => PageError::from(error).show(&app.site),
     }
 }
@@ -144,12 +190,21 @@ async fn show(
         last_seen: ago(other.last_seen_at, now),
         device: device(&other.user_agent),
     });
+    let mut consents = Vec::new();
+    for (client_id, consent) in app.store().consents(&account.subject).await? {
+        consents.push(ConsentLine {
+            client_name: client_name(app, &client_id).await?,
+            client_id,
+            scope: consent.scope.iter().map(str::to_owned).collect(),
+        });
+    }
     let form = csrf::issue(&app.site, headers);
     let template = AccountPage {
         csrf: &form.token,
         username: &account.username,
         display_name: account.claims.get("name").and_then(|name| name.as_str()),
         grants,
+        consents,
         sessions: sessions.collect(),
         notice,
     };
@@ -157,15 +212,20 @@ async fn show(
 }
 
 async fn grant_line(app: &App, grant: &Grant, now: Timestamp) -> Result<GrantLine, StoreError> {
-    let client = app.client(&grant.client_id).await?;
-    let name = client.and_then(|client| client.client_name.clone());
     Ok(GrantLine {
         id: grant.id.to_string(),
-        client_name: name.unwrap_or_else(|| grant.client_id.clone()),
+        client_name: client_name(app, &grant.client_id).await?,
         scope: grant.scope.iter().map(str::to_owned).collect(),
         created: ago(grant.created_at, now),
         last_used: (grant.generation > 1).then(|| ago(grant.rotated_at, now)),
     })
+}
+
+/// What a client calls itself, or else its id.
+async fn client_name(app: &App, client_id: &str) -> Result<String, StoreError> {
+    let client = app.client(client_id).await?;
+    let name = client.and_then(|client| client.client_name.clone());
+    Ok(name.unwrap_or_else(|| client_id.to_owned()))
 }
 
 /// A time in the past, in words.
@@ -208,9 +268,10 @@ fn device(user_agent: &str) -> String {
     }
 }
 
-/// Lists applications with access and sign-in sessions. Its forms go to
-/// `POST /account/grants/revoke` (field `grant_id`), `POST /account/sign-out-everywhere` and
-/// `POST /logout`.
+/// Lists applications with access, remembered answers and sign-in sessions. Its forms go to
+/// `POST /account/grants/revoke` (field `grant_id`), `POST /account/consents/forget` (field
+/// `client_id`), `POST /account/sessions/end` (field `session_id`),
+/// `POST /account/sign-out-everywhere` and `POST /logout`.
 #[derive(Debug, Template)]
 #[template(path = "account.html")]
 pub(crate) struct AccountPage<'a> {
@@ -222,6 +283,8 @@ pub(crate) struct AccountPage<'a> {
     pub(crate) display_name: Option<&'a str>,
     /// What has been allowed and not taken back, newest first.
     pub(crate) grants: Vec<GrantLine>,
+    /// What the person is not asked about again.
+    pub(crate) consents: Vec<ConsentLine>,
     /// The person's live sessions, the current one first.
     pub(crate) sessions: Vec<SessionLine>,
     /// What the last action did, such as "The access of Demo was revoked."
@@ -241,6 +304,17 @@ pub(crate) struct GrantLine {
     pub(crate) created: String,
     /// When a token of it was last renewed, as finished text.
     pub(crate) last_used: Option<String>,
+}
+
+/// One remembered answer.
+#[derive(Debug)]
+pub(crate) struct ConsentLine {
+    /// The client, sent back in the field `client_id`.
+    pub(crate) client_id: String,
+    /// What the application calls itself.
+    pub(crate) client_name: String,
+    /// The scopes that were allowed.
+    pub(crate) scope: Vec<String>,
 }
 
 /// One sign-in session.

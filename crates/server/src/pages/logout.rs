@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use countersign_protocol::client::Client;
+use countersign_protocol::logout::front_channel_url;
 use countersign_protocol::wire::logout::LogoutRequest;
 use countersign_protocol::wire::params::Params;
 use countersign_store::StoreError;
@@ -20,7 +21,7 @@ use crate::web::csrf;
 use crate::web::form::{self, Form};
 use crate::web::headers as web_headers;
 use crate::web::oauth_error::ErrorAnswer;
-use crate::web::page::{PageError, page, see_other};
+use crate::web::page::{PageError, framing_page, page, see_other};
 
 /// Asks the person. A client that shows an id token of this very session is believed.
 pub(crate) async fn get(
@@ -103,6 +104,10 @@ async fn sign_out(
 ) -> Result<Response, StoreError> {
     let signed_in = sign_in::current(app, headers).await?;
     let client = client_of(app, request).await?;
+    let frames = match &signed_in {
+        Some(signed_in) => frames(app, &signed_in.session.id).await?,
+        None => Vec::new(),
+    };
     match &signed_in {
         Some(SignedIn { account, .. }) if request.everywhere => {
             end_everything(app, &account.subject).await?;
@@ -115,15 +120,33 @@ async fn sign_out(
         None => {}
     }
     let mut response = match return_url(client.as_deref(), request) {
-        Some(url) => see_other(&url),
-        None => {
+        Some(url) if frames.is_empty() => see_other(&url),
+        url => {
             let client_name = client.as_ref().and_then(|client| client.client_name.as_deref());
-            page(&app.site, StatusCode::OK, &SignedOutPage { client_name }, None, None)
+            let continue_to = url.as_deref();
+            let template = SignedOutPage { client_name, continue_to, frames: &frames };
+            if frames.is_empty() {
+                page(&app.site, StatusCode::OK, &template, None, None)
+            } else {
+                framing_page(&app.site, &template, &frames)
+            }
         }
     };
     let cookie = cookies::remove(&app.site, Cookie::Session);
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
+}
+
+/// What the browser opens to sign the person out of the clients of a session
+/// (OpenID Connect Front-Channel Logout 1.0 §3).
+async fn frames(app: &App, session_id: &str) -> Result<Vec<String>, StoreError> {
+    let mut frames = Vec::new();
+    for client_id in app.store().session_followers(session_id).await? {
+        let client = app.client(&client_id).await?;
+        let url = client.and_then(|client| front_channel_url(&client, &app.issuer, session_id));
+        frames.extend(url);
+    }
+    Ok(frames)
 }
 
 /// The session that the hint was issued in, if the hint is ours.
@@ -172,4 +195,8 @@ pub(crate) struct LogoutPage<'a> {
 pub(crate) struct SignedOutPage<'a> {
     /// The application to go back to, if one asked.
     pub(crate) client_name: Option<&'a str>,
+    /// Where the browser goes on to when the frames have had their time.
+    pub(crate) continue_to: Option<&'a str>,
+    /// What is opened in frames, to sign the person out there too.
+    pub(crate) frames: &'a [String],
 }

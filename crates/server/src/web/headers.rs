@@ -13,6 +13,11 @@ pub(crate) fn page_policy(form_target: Option<&str>) -> String {
     )
 }
 
+/// The same for a page that opens frames of these origins.
+pub(crate) fn framing_policy(origins: &[String]) -> String {
+    format!("{}; frame-src {}", page_policy(None), origins.join(" "))
+}
+
 /// The origin of a redirect URI as a CSP source: the scheme alone for an application's own scheme.
 pub(crate) fn csp_source(uri: &str) -> Option<String> {
     let (scheme, _) = uri.split_once(':')?;
