@@ -38,6 +38,8 @@ pub mod process;
 mod propagation;
 #[cfg(test)]
 mod remote_site;
+#[cfg(test)]
+mod reference_model;
 mod replay;
 mod router;
 pub mod sample;
