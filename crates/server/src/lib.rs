@@ -37,9 +37,9 @@ pub mod passwords;
 pub mod process;
 mod propagation;
 #[cfg(test)]
-mod remote_site;
-#[cfg(test)]
 mod reference_model;
+#[cfg(test)]
+mod remote_site;
 mod replay;
 mod router;
 pub mod sample;

@@ -82,14 +82,41 @@ type Words = Vec<&'static str>;
 #[derive(Clone, Debug)]
 enum Step {
     /// Somebody is asked, and says yes or no.
-    Authorize { client: usize, scope: Words, resources: Words, yes: bool },
-    /// A code that somebody was given, by a client, with or without its verifier.
-    Redeem { code: usize, client: usize, resources: Words, verifier: bool },
-    Refresh { token: usize, client: usize, scope: Option<Words>, resources: Words },
-    ClientCredentials { client: usize, scope: Words, resources: Words },
-    Revoke { token: usize, client: usize },
-    Introspect { token: usize, client: usize },
-    UserInfo { token: usize },
+    Authorize {
+        client: usize,
+        scope: Words,
+        resources: Words,
+        yes: bool,
+    },
+    /// A code that somebody was given, by its own client or another, with or without its verifier.
+    Redeem {
+        code: usize,
+        client: Option<usize>,
+        resources: Words,
+        verifier: bool,
+    },
+    Refresh {
+        token: usize,
+        client: Option<usize>,
+        scope: Option<Words>,
+        resources: Words,
+    },
+    ClientCredentials {
+        client: usize,
+        scope: Words,
+        resources: Words,
+    },
+    Revoke {
+        token: usize,
+        client: Option<usize>,
+    },
+    Introspect {
+        token: usize,
+        client: usize,
+    },
+    UserInfo {
+        token: usize,
+    },
     SignOut,
 }
 
@@ -98,22 +125,25 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let scope = || subsequence(SCOPES.to_vec(), 0..=SCOPES.len());
     // Mostly what is registered, so that sequences get somewhere.
     let likely = || subsequence(SCOPES[..3].to_vec(), 0..=2);
-    let resources = || subsequence(RESOURCES.to_vec(), 0..=2);
+    let resources =
+        || prop_oneof![4 => Just(Words::new()), 1 => subsequence(RESOURCES.to_vec(), 1..=2)];
+    // Mostly the client that it belongs to.
+    let whose = || prop::option::weighted(0.2, 0..CLIENTS.len());
     let any = 0..64_usize;
     let step = prop_oneof![
         4 => (client(), likely(), resources(), prop::bool::weighted(0.9)).prop_map(
             |(client, scope, resources, yes)| Step::Authorize { client, scope, resources, yes }),
         1 => (client(), scope(), resources()).prop_map(
             |(client, scope, resources)| Step::Authorize { client, scope, resources, yes: true }),
-        5 => (any.clone(), client(), resources(), prop::bool::weighted(0.9)).prop_map(
+        5 => (any.clone(), whose(), resources(), prop::bool::weighted(0.9)).prop_map(
             |(code, client, resources, verifier)|
                 Step::Redeem { code, client, resources, verifier }),
-        5 => (any.clone(), client(), prop::option::of(scope()), resources()).prop_map(
+        5 => (any.clone(), whose(), prop::option::weighted(0.3, scope()), resources()).prop_map(
             |(token, client, scope, resources)|
                 Step::Refresh { token, client, scope, resources }),
         1 => (client(), scope(), resources()).prop_map(
             |(client, scope, resources)| Step::ClientCredentials { client, scope, resources }),
-        1 => (any.clone(), client()).prop_map(|(token, client)| Step::Revoke { token, client }),
+        1 => (any.clone(), whose()).prop_map(|(token, client)| Step::Revoke { token, client }),
         3 => (any.clone(), client()).prop_map(|(token, client)| Step::Introspect { token, client }),
         3 => any.prop_map(|token| Step::UserInfo { token }),
         1 => Just(Step::SignOut),
@@ -174,10 +204,12 @@ impl World {
             }
             Step::Redeem { code, client, resources, verifier } if !self.codes.is_empty() => {
                 let place = code % self.codes.len();
+                let client = client.unwrap_or(self.agreed[self.codes[place].1].client);
                 self.redeem(place, client, &resources, verifier).await;
             }
             Step::Refresh { token, client, scope, resources } if !self.refresh.is_empty() => {
                 let given = self.refresh[token % self.refresh.len()].clone();
+                let client = client.unwrap_or(self.agreed[given.of].client);
                 self.refresh(&given, client, scope, &resources).await;
             }
             Step::ClientCredentials { client, scope, resources } => {
@@ -185,6 +217,7 @@ impl World {
             }
             Step::Revoke { token, client } if !self.refresh.is_empty() => {
                 let given = self.refresh[token % self.refresh.len()].clone();
+                let client = client.unwrap_or(self.agreed[given.of].client);
                 let answer = self.post("/revoke", client, &[("token", &given.text)]).await.0;
                 let own = self.agreed[given.of].client == client;
                 self.agreed[given.of].ended |= own && answer == StatusCode::OK;
@@ -332,8 +365,7 @@ impl World {
         self.successes += 1;
         let agreed = &self.agreed[of];
         let text = answer["access_token"].as_str().expect("a token").to_owned();
-        let claims: Value =
-            serde_json::from_str(jwt::peek(&text).unwrap().payload_json()).unwrap();
+        let claims: Value = serde_json::from_str(jwt::peek(&text).unwrap().payload_json()).unwrap();
         assert_eq!(claims["client_id"], CLIENTS[client].id);
         let subject = if agreed.person { self.subject.as_str() } else { CLIENTS[client].id };
         assert_eq!(claims["sub"], subject);
@@ -360,7 +392,10 @@ impl World {
             assert!(scope.contains("openid"));
             let claims: Value =
                 serde_json::from_str(jwt::peek(id_token).unwrap().payload_json()).unwrap();
-            assert_eq!((claims["sub"].as_str(), &claims["aud"]), (Some(subject), &CLIENTS[client].id.into()));
+            assert_eq!(
+                (claims["sub"].as_str(), &claims["aud"]),
+                (Some(subject), &CLIENTS[client].id.into())
+            );
         }
         let generation = agreed.generation;
         if let Some(refresh) = answer["refresh_token"].as_str() {
@@ -393,18 +428,13 @@ impl World {
         assert!(!agreed.ended && agreed.person && given.scope.contains("openid"));
         let claims: HashMap<String, Value> = serde_json::from_str(&body(answer).await).unwrap();
         for name in claims.keys() {
-            let allowed = name == "sub"
-                || (name.starts_with("email") && given.scope.contains("email"));
+            let allowed =
+                name == "sub" || (name.starts_with("email") && given.scope.contains("email"));
             assert!(allowed, "{name} by {:?}", given.scope);
         }
     }
 
-    async fn post(
-        &self,
-        path: &str,
-        place: usize,
-        form: &[(&str, &str)],
-    ) -> (StatusCode, Value) {
+    async fn post(&self, path: &str, place: usize, form: &[(&str, &str)]) -> (StatusCode, Value) {
         let client = &CLIENTS[place];
         let mut fields = form_urlencoded::Serializer::new(String::new());
         fields.extend_pairs(form).append_pair("client_id", client.id);
@@ -424,7 +454,7 @@ impl World {
 #[test]
 fn nobody_gets_more_than_was_agreed_to() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = Config { cases: 40, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
     let successes = std::cell::Cell::new(0);
     TestRunner::new(config)
         .run(&steps(), |steps| {
@@ -440,5 +470,5 @@ fn nobody_gets_more_than_was_agreed_to() {
         })
         .unwrap();
     // A server that refuses everything would pass as well.
-    assert!(successes.get() > 100, "{} successes only", successes.get());
+    assert!(successes.get() > 60, "{} successes only", successes.get());
 }
