@@ -129,6 +129,9 @@ pub(crate) async fn assemble(
     let counted = Arc::clone(store);
     let help = "Transactions that the store has committed, each with one write to the disk";
     metrics.count_with("store_commits", help, move || counted.commits());
+    let counted = Arc::clone(store);
+    let help = "Questions that the store was asked, beside its transactions";
+    metrics.count_with("store_reads", help, move || counted.reads());
     let app = App::new(Parts {
         issuer: config.issuer.clone(),
         lifetimes,

@@ -64,6 +64,12 @@ impl SqliteStore {
         self.writer.commits()
     }
 
+    /// How often it has been asked for something that only reads.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.readers.reads()
+    }
+
     fn watch(&self) -> watch::Receiver<Position> {
         self.follower.subscribe()
     }

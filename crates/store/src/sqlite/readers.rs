@@ -1,6 +1,7 @@
 //! Connections that only read. A read takes microseconds, so it runs where it is asked for.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
@@ -15,6 +16,7 @@ const KEPT_MAX: usize = 8;
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    reads: AtomicU64,
 }
 
 impl std::fmt::Debug for Readers {
@@ -25,7 +27,11 @@ impl std::fmt::Debug for Readers {
 
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), idle: Mutex::default() }
+        Self { path: path.to_owned(), idle: Mutex::default(), reads: AtomicU64::new(0) }
+    }
+
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Runs a query on a connection of its own.
@@ -33,6 +39,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
