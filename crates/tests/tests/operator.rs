@@ -3,13 +3,15 @@
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use countersign_tests::binary;
 use countersign_tests::browser::Browser;
 use countersign_tests::http::Request;
 use countersign_tests::relying_party::{
-    DEMO_SERVICE, DEMO_SPA, DEMO_WEB, Tokens, call_api, resource, until_refused,
+    Client, DEMO_SERVICE, DEMO_SPA, DEMO_WEB, Tokens, call_api, resource, until_refused,
 };
 use countersign_tests::server::{Server, Site, free_port};
 use serde_json::Value;
@@ -226,35 +228,73 @@ fn until(mut holds: impl FnMut() -> bool, what: &str) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(20), "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Refreshes and calls the API without a pause, and every request succeeds; gives the newest token
+/// and how often it was refreshed.
+fn refresh_until(
+    over: &AtomicBool,
+    server: &Server<'_>,
+    client: Client,
+    mut token: String,
+) -> (String, usize) {
+    let mut count = 0;
+    while !over.load(Ordering::SeqCst) {
+        let tokens = Tokens::of(&server.send(&client.refresh(&token)));
+        assert_eq!(call_api(server, &tokens.access).status, 200);
+        token = tokens.refresh;
+        count += 1;
+    }
+    (token, count)
 }
 
 #[test]
 fn the_master_key_is_replaced_under_load_and_by_a_command_that_is_killed() {
+    const ROUNDS: u32 = 12;
     let site = Site::new();
     let server = site.start();
     until(|| keys(&server, "RS256", "announced").len() == 1, "all keys are made");
     let file = site.data().join("master.key");
     let read = || std::fs::read_to_string(&file).expect("the master key can be read");
     let first = read();
-    let mut tokens = DEMO_WEB.log_in(&server, &mut Browser::new(server.address()), "alice");
-    for round in 0..12_u64 {
-        let mut command = Command::new(binary::path());
-        command.args(["key", "reseal", "--data-dir", &data(&site)]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut reseal = command.spawn().expect("the binary starts");
-        std::thread::sleep(Duration::from_millis(round * 5));
-        // It may be through by now.
-        let _ = reseal.kill();
-        reseal.wait().expect("it ends");
-        for _ in 0..3 {
-            tokens = Tokens::of(&server.send(&DEMO_WEB.refresh(&tokens.refresh)));
-            assert_eq!(call_api(&server, &tokens.access).status, 200);
-        }
-        // New keys are sealed so that the file opens them, whatever the server had read.
-        operate(&server, &["key", "rotate", "--secrets", "--now"], "");
-    }
+    let mut browser = Browser::new(server.address());
+    let over = AtomicBool::new(false);
+    let chains = [DEMO_WEB, DEMO_SPA].map(|client| {
+        let token = client.log_in(&server, &mut browser, "alice").refresh;
+        (client, token)
+    });
+    let chains = thread::scope(|scope| {
+        let (over, server) = (&over, &server);
+        let running = chains.map(|(client, token)| {
+            (client, scope.spawn(move || refresh_until(over, server, client, token)))
+        });
+        let resealing = scope.spawn(|| {
+            for round in 0..ROUNDS {
+                let mut command = Command::new(binary::path());
+                command.args(["key", "reseal", "--data-dir", &data(&site)]);
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+                let mut reseal = command.spawn().expect("the binary starts");
+                thread::sleep(round * Duration::from_millis(5));
+                // It may be through by now.
+                let _ = reseal.kill();
+                reseal.wait().expect("it ends");
+                // New keys are sealed so that the file opens them, whatever the server had read.
+                operate(server, &["key", "rotate", "--secrets", "--now"], "");
+            }
+        });
+        let resealed = resealing.join();
+        over.store(true, Ordering::SeqCst);
+        let chains = running.map(|(client, chain)| {
+            let (token, count) = chain.join().expect("every request succeeds");
+            println!("{count} refreshes of {} meanwhile", client.id);
+            assert!(count > 20, "hardly any load");
+            (client, token)
+        });
+        resealed.expect("it goes well");
+        chains
+    });
     let done = operate(&server, &["key", "reseal"], "");
     assert_eq!((&done["ok"], &done["by_hand"]), (&true.into(), &false.into()));
     let last = read();
@@ -267,8 +307,10 @@ fn the_master_key_is_replaced_under_load_and_by_a_command_that_is_killed() {
     until(|| keys(&server, "ES256", "announced").len() == 1, "the server makes one");
     server.kill();
     let server = site.start();
-    let again = Tokens::of(&server.send(&DEMO_WEB.refresh(&tokens.refresh)));
-    assert_eq!(call_api(&server, &again.access).status, 200);
+    for (client, token) in chains {
+        let again = Tokens::of(&server.send(&client.refresh(&token)));
+        assert_eq!(call_api(&server, &again.access).status, 200);
+    }
     server.stop();
     // The old key opens nothing.
     std::fs::write(&file, first).expect("it can be written");
