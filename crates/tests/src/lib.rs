@@ -11,6 +11,7 @@ pub mod http;
 pub mod proxy;
 pub mod relying_party;
 pub mod server;
+pub mod skip;
 
 /// The Rust in the README compiles.
 #[cfg(doctest)]
