@@ -20,17 +20,25 @@ impl Introspection {
         Self(Map::from_iter([("active".to_owned(), Value::Bool(false))]))
     }
 
-    /// The answer for an access token that is signed, in time and not revoked.
+    /// The answer for an access token that is signed, in time and not revoked. Its own client is
+    /// told all of it; the API of one of its resources is not told where else it is good for
+    /// (RFC 7662 §4). `scope` stays whole: nothing says which resource a scope belongs to.
     #[must_use]
     pub fn of_access_token(token: &AccessToken, caller: &Client) -> Self {
-        let protects = token.audience.iter().any(|audience| caller.protects.contains(audience));
         let own = caller.is_confidential() && token.client_id == caller.client_id;
-        if !protects && !own {
+        let told =
+            token.audience.iter().filter(|audience| own || caller.protects.contains(audience));
+        let told: Vec<_> = told.map(String::as_str).collect();
+        if !own && told.is_empty() {
             return Self::inactive();
         }
         let Ok(Value::Object(mut claims)) = serde_json::to_value(token) else {
             return Self::inactive();
         };
+        if told.len() < token.audience.len() {
+            let told = if let [one] = told[..] { one.into() } else { told.into() };
+            claims.insert("aud".to_owned(), told);
+        }
         claims.insert("active".to_owned(), Value::Bool(true));
         let token_type = token_type(token.confirmation.as_ref());
         claims.insert("token_type".to_owned(), Value::from(token_type));
@@ -76,7 +84,11 @@ impl Introspection {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::grant::{GrantId, Sender};
+    use crate::scope::Scope;
 
     fn caller(json: &str) -> Client {
         serde_json::from_str(json).unwrap()
@@ -97,5 +109,70 @@ mod tests {
         assert!(about(&api).is_active() && about(&web).is_active());
         assert_eq!(about(&other), Introspection::inactive());
         assert_eq!(about(&public), Introspection::inactive());
+    }
+
+    #[test]
+    fn an_api_is_not_told_which_other_apis_a_token_is_good_for() {
+        let [a, b, c] = ["https://a.example", "https://b.example", "https://c.example"];
+        let token = AccessToken {
+            client_id: "web".into(),
+            audience: [a, b, c].map(str::to_owned).to_vec(),
+            scope: Some("a:read b:read".into()),
+            ..AccessToken::default()
+        };
+        let protects = |id: &str, resources: &[&str]| {
+            let resources = serde_json::to_string(resources).unwrap();
+            caller(&format!(r#"{{"client_id":"{id}","protects":{resources}}}"#))
+        };
+        for (caller, told) in [
+            (protects("api", &[a]), Value::from(a)),
+            (protects("api", &[c, a, "https://d.example"]), Value::from(vec![a, c])),
+            (protects("api", &[c, b, a]), Value::from(vec![a, b, c])),
+            (protects("web", &[]), Value::from(vec![a, b, c])),
+            (protects("web", &[a]), Value::from(vec![a, b, c])),
+        ] {
+            let told_to = Introspection::of_access_token(&token, &caller).into_members();
+            assert_eq!(told_to["aud"], told, "{caller:?}");
+            assert_eq!(told_to["scope"], "a:read b:read");
+            assert_eq!(told_to["active"], true);
+        }
+        let other = protects("api", &["https://d.example"]);
+        assert_eq!(Introspection::of_access_token(&token, &other), Introspection::inactive());
+    }
+
+    #[test]
+    fn a_refresh_token_is_its_own_clients_business_alone() {
+        let now = Timestamp::from_secs(1_800_000_000);
+        let grant = Grant {
+            id: GrantId::from_bytes([1; 16]),
+            subject: "ada".into(),
+            client_id: "web".into(),
+            scope: Scope::parse("openid").unwrap(),
+            audience: vec!["https://api.example".into()],
+            auth_time: now,
+            amr: vec![],
+            session_id: None,
+            sender: Sender::Bearer,
+            generation: 3,
+            rotated_at: now,
+            created_at: now,
+            idle_expires_at: now.plus(Duration::from_secs(1_000)),
+            expires_at: now.plus(Duration::from_secs(5_000)),
+            ended: None,
+            pending: None,
+        };
+        let about = |json: &str| {
+            Introspection::of_refresh_token(&grant, &caller(json), "https://id.example", now)
+        };
+        let told = about(r#"{"client_id":"web"}"#);
+        assert!(told.is_active());
+        assert_eq!(told.into_members()["refresh_token_timeout"], 1_000);
+        for stranger in [
+            r#"{"client_id":"other"}"#,
+            r#"{"client_id":"api","protects":["https://api.example"]}"#,
+            r#"{"client_id":"web","token_endpoint_auth_method":"none"}"#,
+        ] {
+            assert_eq!(about(stranger), Introspection::inactive(), "{stranger}");
+        }
     }
 }

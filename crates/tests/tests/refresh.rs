@@ -126,6 +126,8 @@ fn the_client_is_told_how_long_its_token_lives() {
     let token = log_in(&server, DEMO_WEB).refresh;
     thread::sleep(Duration::from_millis(3_100));
     let asked = server.send(&DEMO_WEB.form("/introspect", &[("token", &token)]));
+    let others = server.send(&DEMO_SERVICE.form("/introspect", &[("token", &token)]));
+    assert_eq!(others.json(), serde_json::json!({ "active": false }), "not even its API's");
     let (idle, left) = seconds(&asked);
     assert!((90..=IDLE - 3).contains(&idle), "asking does not count as use: {idle}");
     assert!((90..=ABSOLUTE - 3).contains(&left), "{left}");
