@@ -12,6 +12,11 @@ use serde::Deserialize;
 
 use crate::{DenySet, Revoked, sse::Frame};
 
+/// A revocation that seems to be over when it comes counts for so long all the same: the clock of
+/// the issuer is behind this one by more than the issuer allows for, and which of them is right
+/// nobody knows here.
+const OVER_WHEN_IT_CAME: Duration = Duration::from_secs(3_600);
+
 /// Where a verifier stands in the order of revocations.
 #[derive(Debug)]
 pub(crate) struct FeedState {
@@ -78,7 +83,7 @@ struct Event<'a> {
 /// What came of entering an event.
 #[derive(Clone, Copy)]
 enum Entered {
-    /// It is in the deny set, or hits nothing any more.
+    /// It is in the deny set.
     Done,
     /// It is, and it is a key that was not there before.
     NewKey,
@@ -203,9 +208,8 @@ impl Event<'_> {
     /// Puts it into the deny set.
     fn enter(&self, deny_set: &DenySet, leeway: Duration, now: Timestamp) -> Entered {
         let until = Timestamp::from_secs(self.expires_at).plus(leeway);
-        if until <= now {
-            return Entered::Done;
-        }
+        // What is acknowledged is refused, so nothing is left out.
+        let until = if until <= now { now.plus(OVER_WHEN_IT_CAME) } else { until };
         let revoked = match (&*self.kind, self.issued_until) {
             ("token", _) => Revoked::Token(&self.id),
             ("grant", _) => Revoked::Grant(&self.id),
@@ -387,9 +391,24 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_reports_live_kinds_it_does_not_understand() {
+    fn what_seems_to_be_over_when_it_comes_counts_all_the_same() {
+        let late = Timestamp::from_secs(10_000);
+        for event in [revoked(43, "token", "t"), revoked(43, "grant", "g"), client(43, "950")] {
+            let (mut state, deny_set) = loaded_at(42);
+            assert_eq!(state.apply(&event, &deny_set, late).ok(), Some(Step::Continue));
+            assert!(deny_set.is_revoked(TOKEN, late.plus(Duration::from_secs(3_599))));
+            assert!(!deny_set.is_revoked(TOKEN, late.plus(Duration::from_secs(3_600))));
+        }
+        let (mut state, deny_set) = loaded_at(42);
+        let step = state.apply(&revoked(43, "planet", "a"), &deny_set, late);
+        let until = Timestamp::from_secs(13_600);
+        assert_eq!(step.ok(), Some(Step::NotUnderstood(until)));
+    }
+
+    #[test]
+    fn a_snapshot_reports_kinds_it_does_not_understand() {
         let json = br#"{"seq":9,"events":[
-            {"seq":1,"kind":"planet","id":"gone","expires_at":900},
+            {"seq":1,"kind":"planet","id":"first","expires_at":1050},
             {"seq":2,"kind":"planet","id":"live","expires_at":1100},
             {"seq":3,"kind":"to\u006ben","id":"a\"b","expires_at":1100}]}"#;
         let deny_set = DenySet::new();

@@ -317,6 +317,30 @@ async fn expired_revocations_are_given_back() {
     assert!(clock::now().as_secs() >= expires_at, "not before its time");
 }
 
+/// The clock of the issuer was set back by more than it allows for. The token is alive here.
+#[tokio::test]
+async fn a_revocation_that_seems_to_be_over_ends_a_live_token() {
+    let issuer = Issuer::start().await;
+    let verifier = following(&issuer).await;
+    let (fed, loaded) = (issuer.token("fed", "g"), issuer.token("loaded", "g"));
+    let revoke = |seq: u64, id: &str| {
+        let expires_at = clock::now().as_secs() - 50 * 60;
+        let event =
+            format!(r#"{{"seq":{seq},"kind":"token","id":"{id}","expires_at":{expires_at}}}"#);
+        let mut script = issuer.script();
+        script.events.push((seq, event));
+        script.seq = seq;
+    };
+    revoke(1, "fed");
+    eventually("it is acknowledged", || {
+        issuer.script().acknowledgements.iter().any(|form| form.contains("seq=1"))
+    })
+    .await;
+    assert_eq!(refusal(&verifier, &fed), Some(Error::Revoked), "what is acknowledged is refused");
+    revoke(2, "loaded");
+    becomes_revoked(&following(&issuer).await, &loaded).await;
+}
+
 /// Revocations during every kind of trouble: in the end none is missing.
 #[tokio::test]
 async fn no_revocation_is_ever_skipped() {
