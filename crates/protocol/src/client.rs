@@ -1,6 +1,7 @@
 //! Clients: what they registered (RFC 7591 and OpenID registration names), what they may ask
 //! for, and how they authenticate.
 
+mod application;
 mod authentication;
 mod faults;
 mod member;
@@ -14,6 +15,7 @@ use crate::scope::Scope;
 use crate::token_format::TokenFormat;
 use member::{algorithm_name, default_grant_types, default_response_types, is_false, yes};
 
+pub use application::ApplicationType;
 pub use authentication::{AuthMethod, Credentials, hash_secret, unauthenticated};
 pub use permission::{GrantType, is_resource};
 
@@ -57,7 +59,7 @@ pub struct Client {
     /// How it authenticates.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
-    /// Its public keys, for `private_key_jwt`. They are never fetched from anywhere.
+    /// Its public keys, for `private_key_jwt`; or it publishes them, see [`Client::jwks_uri`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<serde_json::Value>,
     /// The only algorithm of its assertions; any that fits its keys when absent.
@@ -110,6 +112,31 @@ pub struct Client {
     /// Its terms of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<String>,
+    /// Whether it runs on a web server or on the machine of its user; unknown when absent
+    /// (OpenID Connect Registration §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_type: Option<ApplicationType>,
+    /// How to reach the people who run it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// Its logo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// Where it publishes its public keys, instead of `jwks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// A list of redirect URIs of all the clients that share pairwise subjects with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
+    /// Where others may send a user to sign in at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
+    /// The software that it is an instance of (RFC 7591 §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    /// The version of that software.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
     /// Each of its token requests must carry a DPoP proof (RFC 9449 §5.2).
     #[serde(default, skip_serializing_if = "is_false")]
     pub dpop_bound_access_tokens: bool,

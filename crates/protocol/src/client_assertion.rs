@@ -35,13 +35,14 @@ pub struct Accepted {
     pub until: Timestamp,
 }
 
-/// Judges an assertion of a client with the keys that it registered. Its sole audience is the
+/// Judges an assertion of a client with its keys. Its sole audience is the
 /// issuer (RFC 10070 §3), so one that was made for another server is worth nothing here.
 ///
 /// # Errors
 /// The first rule that it breaks, for the log. The client only hears `invalid_client`.
 pub fn verify(
     client: &Client,
+    keys: &KeySet,
     assertion: &str,
     issuer: &str,
     now: Timestamp,
@@ -55,7 +56,7 @@ pub fn verify(
     } else {
         policy
     };
-    let verified = policy.verify(&keys(client)?, assertion, now)?;
+    let verified = policy.verify(keys, assertion, now)?;
     let expires_at = Timestamp::from_secs(verified.expires_at);
     if expires_at > now.plus(LIFETIME_MAX).plus(LEEWAY) {
         return Err(Error::InvalidClaim("exp"));
@@ -84,11 +85,6 @@ pub fn key_faults(jwks: &Value) -> Vec<String> {
     }
 }
 
-fn keys(client: &Client) -> Result<KeySet, Error> {
-    let jwks = client.jwks.as_ref().ok_or(Error::UnknownKey)?;
-    KeySet::from_jwks_json(jwks.to_string().as_bytes()).map(|(keys, _)| keys)
-}
-
 #[cfg(test)]
 mod tests {
     use countersign_jose::{ClientAssertion, SigningKey, base64url};
@@ -96,6 +92,17 @@ mod tests {
 
     use super::*;
     use crate::client::AuthMethod;
+    use crate::client_keys::ClientKeys;
+
+    fn verify(
+        client: &Client,
+        assertion: &str,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<Accepted, Error> {
+        let keys = ClientKeys::registered(client).unwrap().unwrap();
+        super::verify(client, keys.signatures(), assertion, issuer, now)
+    }
 
     const ISSUER: &str = "https://id.example";
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -194,6 +201,13 @@ mod tests {
         };
         assert_eq!(faults(&|_| {}), 0);
         assert_eq!(faults(&|client| client.jwks = None), 1);
+        let published = || Some("https://a.example/keys".to_owned());
+        assert_eq!(faults(&|client| client.jwks_uri = published()), 1, "both");
+        let elsewhere = |client: &mut Client| {
+            client.jwks = None;
+            client.jwks_uri = published();
+        };
+        assert_eq!(faults(&elsewhere), 0);
         assert_eq!(faults(&|client| client.jwks = Some(json!({ "keys": [] }))), 1);
         assert_eq!(faults(&|client| client.jwks = Some(json!("x"))), 1);
         let private = countersign_jose::PrivateJwk::generate(Algorithm::ES256).unwrap();

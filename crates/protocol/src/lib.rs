@@ -9,8 +9,9 @@
 //! |---|---|
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
-//! | [`client_assertion`] | how it proves who it is with a signature |
+//! | [`client_assertion`], [`client_keys`] | how it proves who it is with a signature |
 //! | [`remote_url`], [`public_address`] | what this server asks at, because somebody named it |
+//! | [`freshness`] | how long the answer counts |
 //! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
 //! | [`logout`] | telling clients that a sign-in has ended |
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
@@ -25,8 +26,10 @@ pub mod account;
 pub mod authorization_code;
 pub mod client;
 pub mod client_assertion;
+pub mod client_keys;
 pub mod error;
 pub mod follower;
+pub mod freshness;
 pub mod grant;
 pub mod grant_token;
 pub mod introspection;

@@ -103,6 +103,16 @@ impl RemoteUrl {
     }
 }
 
+/// Whether text is a link that may be shown to people: to a web page, and to nothing that runs.
+#[must_use]
+pub fn is_web_address(text: &str) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&b));
+    let parsed = text.parse::<Uri>().ok().filter(|_| plain && text.len() <= REMOTE_URL_MAX_BYTES);
+    parsed.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+    })
+}
+
 /// An address in its usual form, or a name that no resolver takes for an address: what ends in a
 /// number is one to many of them (`127.1`, `0177.0.0.1`, `0x7f000001`).
 fn read_host(text: &str) -> Option<Host> {
@@ -186,6 +196,17 @@ mod tests {
         }
         let long = format!("https://rp.example/{}", "a".repeat(REMOTE_URL_MAX_BYTES));
         assert_eq!(RemoteUrl::parse(&long, false), Err(Unsuitable::NotAbsolute));
+    }
+
+    #[test]
+    fn links_lead_to_web_pages() {
+        for good in ["https://rp.example/terms", "http://rp.example", "HTTPS://rp.example/#a"] {
+            assert!(is_web_address(good), "{good}");
+        }
+        for bad in ["javascript:alert(1)", "data:text/html,x", "/terms", "https://", "https://a b/"]
+        {
+            assert!(!is_web_address(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ use ipnet::IpNet;
 use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 
+use crate::client_keys::PublishedKeys;
 use crate::followers::Followers;
 use crate::keys::{Keys, ServingKeys};
 use crate::metrics::Metrics;
@@ -61,7 +62,8 @@ pub(crate) struct App {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) site: Site,
     /// Asks at URLs that others named.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Arc<Outbound>,
+    pub(crate) published_keys: PublishedKeys,
     pub(crate) keys: Keys,
     pub(crate) key_settings: key_schedule::Settings,
     pub(crate) denied: DenySet,
@@ -156,7 +158,8 @@ impl App {
             lifetimes: parts.lifetimes,
             fast_forward_until: parts.fast_forward_until,
             trusted_proxies: parts.trusted_proxies,
-            outbound: parts.outbound,
+            outbound: Arc::new(parts.outbound),
+            published_keys: PublishedKeys::default(),
             keys: Keys::new(parts.keys),
             key_settings: parts.key_settings,
             denied: DenySet::new(),

@@ -36,8 +36,10 @@ impl App {
     /// An assertion is taken once, by its client and its `jti` (RFC 7523 §3).
     async fn check_assertion(&self, client: &Client, assertion: &str) -> Result<(), OAuthError> {
         let now = process::now();
-        let accepted = client_assertion::verify(client, assertion, &self.issuer, now);
-        let accepted = accepted.map_err(|error| {
+        let accepted = self.judge_with_keys(client, |keys| {
+            client_assertion::verify(client, keys, assertion, &self.issuer, now)
+        });
+        let accepted = accepted.await.map_err(|error| {
             let client_id = &client.client_id;
             tracing::info!(client_id, code = error.code(), %error, "an assertion was refused");
             client::unauthenticated()

@@ -7,6 +7,7 @@ use super::{AuthMethod, Client, GrantType};
 use crate::client_assertion;
 use crate::keyring;
 use crate::redirect_uri;
+use crate::remote_url::{RemoteUrl, is_web_address};
 
 impl Client {
     /// What is wrong with a registration, one sentence each; empty when nothing is.
@@ -56,6 +57,7 @@ impl Client {
             faults.push("authorization_code needs at least one of redirect_uris".into());
         }
         faults.extend(self.algorithm_faults());
+        faults.extend(self.url_faults());
         if self.protected_access_token_format.is_some() && self.protects.is_empty() {
             faults.push("protected_access_token_format is for a client that protects".into());
         }
@@ -90,6 +92,30 @@ impl Client {
         })
     }
 
+    /// URLs that this server asks at, or that people are led to.
+    fn url_faults(&self) -> impl Iterator<Item = String> {
+        let asked = [
+            ("jwks_uri", &self.jwks_uri),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
+            ("logo_uri", &self.logo_uri),
+        ];
+        let shown = [
+            ("client_uri", &self.client_uri),
+            ("policy_uri", &self.policy_uri),
+            ("tos_uri", &self.tos_uri),
+            ("initiate_login_uri", &self.initiate_login_uri),
+        ];
+        let unfit = |(name, url): (&str, &Option<String>)| {
+            let why = RemoteUrl::parse(url.as_deref()?, true).err()?;
+            Some(format!("{name} can't be used: {why}"))
+        };
+        let odd = |(name, url): (&str, &Option<String>)| {
+            let web = url.as_deref().is_none_or(is_web_address);
+            (!web).then(|| format!("{name} is not an http or https address"))
+        };
+        asked.into_iter().filter_map(unfit).chain(shown.into_iter().filter_map(odd))
+    }
+
     fn algorithm_faults(&self) -> impl Iterator<Item = String> {
         let asked = [
             ("id_token_signed_response_alg", self.id_token_signed_response_alg),
@@ -105,12 +131,14 @@ impl Client {
 
     fn key_faults(&self) -> Vec<String> {
         let by_key = self.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
-        let mut faults = match &self.jwks {
-            Some(jwks) => client_assertion::key_faults(jwks),
-            None if by_key => {
-                vec!["private_key_jwt needs the client's public keys: give jwks".to_owned()]
+        let mut faults = match (&self.jwks, &self.jwks_uri) {
+            (Some(_), Some(_)) => vec!["give jwks or jwks_uri, not both".to_owned()],
+            (Some(jwks), None) => client_assertion::key_faults(jwks),
+            (None, None) if by_key => {
+                let why = "private_key_jwt needs the client's public keys: give jwks or jwks_uri";
+                vec![why.to_owned()]
             }
-            None => Vec::new(),
+            (None, _) => Vec::new(),
         };
         let wanted = self.token_endpoint_auth_signing_alg;
         if wanted.is_some_and(|wanted| !client_assertion::ALGORITHMS.contains(&wanted)) {

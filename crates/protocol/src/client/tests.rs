@@ -85,3 +85,22 @@ fn faults_are_named() {
     assert_eq!(bad.faults().len(), 7, "{:#?}", bad.faults());
     assert!(serde_json::from_str::<Client>(r#"{"client_id":"a","redirect_urls":[]}"#).is_err());
 }
+
+#[test]
+fn urls_are_looked_at_before_they_are_asked_or_shown() {
+    let with = |name: &str, url: &str| {
+        let mut json = serde_json::to_value(confidential()).unwrap();
+        json[name] = url.into();
+        serde_json::from_value::<Client>(json).unwrap().faults().len()
+    };
+    for name in ["jwks_uri", "sector_identifier_uri", "logo_uri"] {
+        assert_eq!(with(name, "https://a.example/x"), 0, "{name}");
+        for bad in ["http://a.example/x", "https://me@a.example/", "https://127.1/", "x"] {
+            assert_eq!(with(name, bad), 1, "{name} {bad}");
+        }
+    }
+    for name in ["client_uri", "policy_uri", "tos_uri", "initiate_login_uri"] {
+        assert_eq!(with(name, "https://a.example/x"), 0, "{name}");
+        assert_eq!(with(name, "javascript:alert(1)"), 1, "{name}");
+    }
+}

@@ -16,16 +16,8 @@ const SECRET_MIN_CHARS: usize = 16;
 
 /// Registration members that later versions honour. They are told apart from typing errors.
 const NOT_YET: &[&str] = &[
-    "application_type",
-    "contacts",
     "default_acr_values",
     "default_max_age",
-    "initiate_login_uri",
-    "jwks_uri",
-    "logo_uri",
-    "sector_identifier_uri",
-    "software_id",
-    "software_version",
 ];
 
 /// What `dev` takes from a configuration: the rest of it is settled there.
@@ -75,9 +67,11 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
     }
     let mut client: Client =
         table.try_into().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
-    if client.jwks.is_some() && client.token_endpoint_auth_method != AuthMethod::PrivateKeyJwt {
+    if (client.jwks.is_some() || client.jwks_uri.is_some())
+        && client.token_endpoint_auth_method != AuthMethod::PrivateKeyJwt
+    {
         warnings.push(format!(
-            "client {name}: jwks has no effect without token_endpoint_auth_method = \
+            "client {name}: jwks or jwks_uri has no effect without token_endpoint_auth_method = \
              \"private_key_jwt\""
         ));
     }
