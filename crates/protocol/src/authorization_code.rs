@@ -3,7 +3,7 @@
 use countersign_jose::Timestamp;
 
 use crate::error::{ErrorCode, OAuthError};
-use crate::grant::{EndReason, Grant, Sender};
+use crate::grant::{EndReason, Grant, Redeemer, Sender};
 use crate::lifetimes::Lifetimes;
 use crate::pkce;
 
@@ -85,19 +85,9 @@ pub fn redeem(
     if !pending.dpop_jkt.as_ref().is_none_or(proved) {
         return refuse("the code is bound to a key, and the request does not prove it");
     }
-    let idle = if presented.refreshable { lifetimes.refresh_idle } else { lifetimes.access_token };
-    let ends = grant.created_at.plus(lifetimes.refresh_absolute);
-    let mut redeemed = grant.clone();
-    // RFC 9449 §5, RFC 8705 §4: what the client's own authentication protects need not be bound to
-    // a key that it may want to change.
-    redeemed.sender =
-        if presented.confidential { Sender::Bearer } else { presented.sender.clone() };
-    redeemed.generation = 1;
-    redeemed.rotated_at = now;
-    redeemed.expires_at = ends;
-    redeemed.idle_expires_at = now.plus(idle).min(ends);
-    redeemed.pending = None;
-    Verdict::Redeem(Box::new(redeemed))
+    let Presented { sender, confidential, refreshable, .. } = presented;
+    let by = Redeemer { sender, confidential: *confidential, refreshable: *refreshable };
+    Verdict::Redeem(Box::new(grant.redeemed(&by, lifetimes, now)))
 }
 
 fn refuse(why: &'static str) -> Verdict {

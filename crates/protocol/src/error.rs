@@ -22,6 +22,12 @@ pub enum ErrorCode {
     InvalidTarget,
     /// RFC 6749 §4.1.2.1: the user said no.
     AccessDenied,
+    /// RFC 8628 §3.5: the person has not answered yet.
+    AuthorizationPending,
+    /// RFC 8628 §3.5: the same, and the device asks too often.
+    SlowDown,
+    /// RFC 8628 §3.5: nobody has answered in time.
+    ExpiredToken,
     /// RFC 6749 §4.1.2.1: only `code` is offered.
     UnsupportedResponseType,
     /// RFC 6749 §4.1.2.1: the server is overloaded or stopping.
@@ -61,6 +67,9 @@ impl ErrorCode {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",

@@ -8,6 +8,7 @@ use countersign_jose::{Confirmation, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::lifetimes::Lifetimes;
 use crate::random::Randomness;
 use crate::scope::Scope;
 
@@ -108,6 +109,17 @@ pub struct PendingCode {
     pub dpop_jkt: Option<String>,
 }
 
+/// The client that gets the first tokens of a grant.
+#[derive(Clone, Copy, Debug)]
+pub struct Redeemer<'a> {
+    /// The sender constraint that the request proved.
+    pub sender: &'a Sender,
+    /// Whether the client proved its identity with a secret or key.
+    pub confidential: bool,
+    /// Whether the client gets a refresh token.
+    pub refreshable: bool,
+}
+
 /// Why a grant ended before its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -190,6 +202,24 @@ impl Grant {
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.ended.is_none() && now < self.idle_expires_at && now < self.expires_at
+    }
+
+    /// The grant when its first tokens are given, at generation 1. What the client's own
+    /// authentication protects need not be bound to a key that it may want to change (RFC 9449 §5,
+    /// RFC 8705 §4), so only the grants of others are bound.
+    #[must_use]
+    pub fn redeemed(&self, by: &Redeemer<'_>, lifetimes: &Lifetimes, now: Timestamp) -> Self {
+        let idle = if by.refreshable { lifetimes.refresh_idle } else { lifetimes.access_token };
+        let ends = self.created_at.plus(lifetimes.refresh_absolute);
+        Self {
+            sender: if by.confidential { Sender::Bearer } else { by.sender.clone() },
+            generation: 1,
+            rotated_at: now,
+            expires_at: ends,
+            idle_expires_at: now.plus(idle).min(ends),
+            pending: None,
+            ..self.clone()
+        }
     }
 
     /// Whether it outlives the sign-in session that it came from

@@ -1,4 +1,4 @@
-//! Authorization codes and refresh tokens: computed from the grant, never stored.
+//! Authorization codes, device codes and refresh tokens: computed from the grant, never stored.
 //!
 //! A token is `prefix + base64url(version, key id, grant id, generation, HMAC-SHA256)`. A copy of
 //! the database yields no usable token, a token that was made up fails the MAC before any
@@ -18,6 +18,8 @@ pub enum Kind {
     Code,
     /// A refresh token, generation 1 and up.
     Refresh,
+    /// A device code (RFC 8628), always generation 0.
+    Device,
 }
 
 impl Kind {
@@ -25,6 +27,7 @@ impl Kind {
         match self {
             Self::Code => "csc_",
             Self::Refresh => "csr_",
+            Self::Device => "csd_",
         }
     }
 
@@ -32,6 +35,7 @@ impl Kind {
         match self {
             Self::Code => b"countersign code",
             Self::Refresh => b"countersign refresh",
+            Self::Device => b"countersign device code",
         }
     }
 }
@@ -194,12 +198,18 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_not_a_refresh_token() {
+    fn no_kind_passes_for_another() {
         let keys = keys(&[(1, 1)]);
-        let code = keys.issue(Kind::Code, GRANT, 0, at(0));
-        assert_eq!(keys.open(Kind::Refresh, &code), Err(NotOurs));
-        let renamed = code.replacen("csc_", "csr_", 1);
-        assert_eq!(keys.open(Kind::Refresh, &renamed), Err(NotOurs));
+        let kinds = [Kind::Code, Kind::Refresh, Kind::Device];
+        for made in kinds {
+            let token = keys.issue(made, GRANT, 0, at(0));
+            assert_eq!(keys.open(made, &token), Ok((GRANT, 0)));
+            for other in kinds.into_iter().filter(|other| *other != made) {
+                assert_eq!(keys.open(other, &token), Err(NotOurs), "{made:?} as {other:?}");
+                let renamed = token.replacen(made.prefix(), other.prefix(), 1);
+                assert_eq!(keys.open(other, &renamed), Err(NotOurs), "{made:?} as {other:?}");
+            }
+        }
     }
 
     #[test]

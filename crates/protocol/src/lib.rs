@@ -15,7 +15,7 @@
 //! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
 //! | [`logout`] | telling clients that a sign-in has ended |
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
-//! | [`authorization_code`], [`refresh_family`] | the rules for using them |
+//! | [`authorization_code`], [`device_code`], [`refresh_family`] | the rules for using them |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
 //! | [`revocation`], [`follower`] | events that end tokens before their time, and who has them |
@@ -27,6 +27,7 @@ pub mod authorization_code;
 pub mod client;
 pub mod client_assertion;
 pub mod client_keys;
+pub mod device_code;
 pub mod error;
 pub mod follower;
 pub mod freshness;

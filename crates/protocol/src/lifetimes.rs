@@ -13,6 +13,8 @@ pub struct Lifetimes {
     pub id_token: Duration,
     /// Authorization codes (RFC 6749 §4.1.2 asks for ten minutes at most).
     pub code: Duration,
+    /// How long a person has to type a device's code in and to agree (RFC 8628 §3.2).
+    pub device_code: Duration,
     /// A grant that is not refreshed for this long ends.
     pub refresh_idle: Duration,
     /// A grant ends this long after it was made, however often it is refreshed.
@@ -49,6 +51,7 @@ impl Default for Lifetimes {
             access_token: Duration::from_secs(5 * MINUTE),
             id_token: Duration::from_secs(5 * MINUTE),
             code: Duration::from_secs(MINUTE),
+            device_code: Duration::from_secs(10 * MINUTE),
             refresh_idle: Duration::from_secs(14 * DAY),
             refresh_absolute: Duration::from_secs(90 * DAY),
             retry_window: Duration::from_secs(10),

@@ -5,6 +5,7 @@
 
 mod authorization_code;
 mod client_and_account;
+mod device;
 mod end_of_grants;
 mod follower;
 mod grant;
@@ -47,6 +48,13 @@ const RULES: &[Rule] = rules! {
         of_many_at_once_one_redeems_a_code
         a_replay_ends_and_publishes_the_grant
         a_refused_code_can_still_be_redeemed
+    }
+    device {
+        of_many_at_once_one_gets_the_tokens
+        an_answer_counts_once_and_in_time
+        what_was_taken_back_gives_no_tokens
+        a_token_is_listed_when_it_is_given
+        there_is_room_for_so_many
     }
     rotation {
         every_row_of_the_rule

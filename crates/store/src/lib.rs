@@ -20,8 +20,8 @@ pub mod uncommitted;
 
 pub use error::StoreError;
 pub use store::{
-    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, KeyChange,
-    KeysChanged, Moment, NewGrant, NewMaster, Position, RotationOutcome, RotationRequest, Seal,
-    Snapshot, StatusList, Store, Use, UsedOnce,
+    Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,
+    EndedClient, GrantSelector, KeyChange, KeysChanged, Moment, NewGrant, NewMaster, Position,
+    RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
 };
 pub use uncommitted::Uncommitted;

@@ -9,6 +9,7 @@ use countersign_protocol::Timestamp;
 use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
 use countersign_protocol::client::Client;
+use countersign_protocol::device_code::{self, DeviceRequest, UserCode};
 use countersign_protocol::error::OAuthError;
 use countersign_protocol::follower::Follower;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
@@ -131,6 +132,35 @@ pub enum CodeOutcome {
         nonce: Option<String>,
     },
     /// It was not, and if it was a replay, the grant has been ended.
+    Refused(OAuthError),
+}
+
+/// How a device's request began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceBegun {
+    /// It is stored.
+    Begun,
+    /// Nothing changed: another request has the same user code.
+    CodeTaken,
+    /// Nothing changed: too many requests are waiting.
+    Full,
+}
+
+/// What a person answers to a device's request.
+#[derive(Clone, Debug)]
+pub enum DeviceAnswer {
+    /// Yes: this grant begins, under the id of the request.
+    Allow(Box<Grant>),
+    /// No, to the request with this id.
+    Deny(GrantId),
+}
+
+/// What a device hears when it asks.
+#[derive(Clone, Debug)]
+pub enum DeviceOutcome {
+    /// Its person has agreed. The grant is at generation 1.
+    Redeemed(Box<Grant>),
+    /// Its person has not, or not yet.
     Refused(OAuthError),
 }
 
@@ -384,6 +414,27 @@ pub trait Store: Send + Sync + 'static {
         token: ListedToken,
         moment: Moment,
     ) -> Answer<'_, Uncommitted<(RotationOutcome, Option<StatusIndex>)>>;
+    /// Begins a device's request, if there is room.
+    fn begin_device(&self, request: DeviceRequest, now: Timestamp) -> Answer<'_, DeviceBegun>;
+    /// A device's request by what its person types.
+    fn device<'a>(&'a self, code: &'a UserCode) -> Answer<'a, Option<DeviceRequest>>;
+    /// Carries a person's answer out. False if the request does not wait for one any more; then
+    /// nothing has changed.
+    fn answer_device(
+        &self,
+        code: UserCode,
+        answer: DeviceAnswer,
+        now: Timestamp,
+    ) -> Answer<'_, bool>;
+    /// Judges a device code by the rule of [`device_code`]: tokens are given once. The access token
+    /// that comes of it is listed in the same step, if it is to be.
+    fn poll_device(
+        &self,
+        code: (GrantId, device_code::Presented),
+        lifetimes: Lifetimes,
+        token: Option<ListedToken>,
+        now: Timestamp,
+    ) -> Answer<'_, Uncommitted<(DeviceOutcome, Option<StatusIndex>)>>;
     /// Lists an access token that comes of no grant.
     fn list_token(&self, token: ListedToken) -> Answer<'_, StatusIndex>;
     /// The number of status lists; the lists are numbered from 0.

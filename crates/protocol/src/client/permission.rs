@@ -18,6 +18,9 @@ pub enum GrantType {
     RefreshToken,
     /// OAuth 2.1 §4.2.
     ClientCredentials,
+    /// RFC 8628.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
 }
 
 impl Client {

@@ -9,6 +9,9 @@ use crate::client_assertion;
 use crate::error::{ErrorCode, OAuthError};
 use crate::scope::Scope;
 
+/// `grant_type` of a device (RFC 8628 §3.4).
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// A token request (RFC 6749 §4.1.3, §4.4.2, §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
@@ -39,6 +42,11 @@ pub enum GrantRequest {
     },
     /// The client for itself.
     ClientCredentials,
+    /// A device that asks whether its person has agreed.
+    DeviceCode {
+        /// The code itself.
+        device_code: String,
+    },
 }
 
 impl std::fmt::Debug for GrantRequest {
@@ -47,6 +55,7 @@ impl std::fmt::Debug for GrantRequest {
             Self::AuthorizationCode { .. } => "AuthorizationCode",
             Self::RefreshToken { .. } => "RefreshToken",
             Self::ClientCredentials => "ClientCredentials",
+            Self::DeviceCode { .. } => "DeviceCode",
         })
     }
 }
@@ -68,10 +77,13 @@ impl TokenRequest {
                 refresh_token: params.require("refresh_token")?.to_owned(),
             },
             "client_credentials" => GrantRequest::ClientCredentials,
+            DEVICE_CODE => {
+                GrantRequest::DeviceCode { device_code: params.require("device_code")?.to_owned() }
+            }
             _ => {
                 return Err(OAuthError::new(
                     ErrorCode::UnsupportedGrantType,
-                    "offered are authorization_code, refresh_token and client_credentials",
+                    "the grant types that are offered stand in the metadata",
                 ));
             }
         };

@@ -140,19 +140,7 @@ pub(super) fn redeem_code(
     let verdict = authorization_code::redeem(grant.as_ref(), presented, lifetimes, now);
     match (verdict, grant) {
         (authorization_code::Verdict::Redeem(redeemed), before) => {
-            connection
-                .prepare_cached(
-                    "UPDATE grants SET sender = ?2, generation = ?3, rotated_at = ?4,
-                         idle_expires_at = ?5, expires_at = ?6, pending = NULL WHERE id = ?1",
-                )?
-                .execute((
-                    Id(id),
-                    Json(&redeemed.sender),
-                    Count(redeemed.generation),
-                    Millis(redeemed.rotated_at),
-                    Millis(redeemed.idle_expires_at),
-                    Millis(redeemed.expires_at),
-                ))?;
+            store_redeemed(connection, &redeemed)?;
             let nonce = before.and_then(|grant| grant.pending).and_then(|pending| pending.nonce);
             Ok(CodeOutcome::Redeemed { grant: redeemed, nonce })
         }
@@ -167,6 +155,24 @@ pub(super) fn redeem_code(
         (authorization_code::Verdict::End(_), None) => Err(unreadable("a grant")),
         (authorization_code::Verdict::Refuse(error), _) => Ok(CodeOutcome::Refused(error)),
     }
+}
+
+/// Stores a grant that has just given its first tokens.
+pub(super) fn store_redeemed(connection: &Connection, redeemed: &Grant) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE grants SET sender = ?2, generation = ?3, rotated_at = ?4,
+                 idle_expires_at = ?5, expires_at = ?6, pending = NULL WHERE id = ?1",
+        )?
+        .execute((
+            Id(redeemed.id),
+            Json(&redeemed.sender),
+            Count(redeemed.generation),
+            Millis(redeemed.rotated_at),
+            Millis(redeemed.idle_expires_at),
+            Millis(redeemed.expires_at),
+        ))?;
+    Ok(())
 }
 
 pub(super) fn rotate(

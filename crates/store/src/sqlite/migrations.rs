@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_keys.sql"),
     include_str!("migrations/0009_sealing.sql"),
     include_str!("migrations/0015_logout.sql"),
+    include_str!("migrations/0014_device.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

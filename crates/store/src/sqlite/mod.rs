@@ -5,6 +5,7 @@ mod account;
 mod audit;
 mod client;
 mod column;
+mod device;
 mod fault;
 mod follower;
 mod grant;

@@ -6,6 +6,7 @@ use countersign_protocol::Timestamp;
 use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
 use countersign_protocol::client::Client;
+use countersign_protocol::device_code::{self, DeviceRequest, UserCode};
 use countersign_protocol::follower::Follower;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
 use countersign_protocol::keyring::SealedKey;
@@ -18,13 +19,13 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
-    SqliteStore, account, audit, client, follower, grant, keyring, lifetime, logout, position,
+    SqliteStore, account, audit, client, follower, grant, keyring, lifetime, logout, position, device,
     revocation, session, status, used_token,
 };
 use crate::store::{
-    Answer, AuditEntry, CodeOutcome, Consent, Ended, EndedClient, GrantSelector, KeyChange,
-    KeysChanged, Moment, NewGrant, NewMaster, Position, RotationOutcome, RotationRequest, Seal,
-    Snapshot, StatusList, Store, Use, UsedOnce,
+    Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,
+    EndedClient, GrantSelector, KeyChange, KeysChanged, Moment, NewGrant, NewMaster, Position,
+    RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
 
@@ -204,6 +205,39 @@ impl Store for SqliteStore {
             let lives =
                 matches!(outcome, RotationOutcome::Rotated(_) | RotationOutcome::Retried(_));
             let place = lives.then(|| status::add(connection, &token)).transpose()?;
+            Ok((outcome, place))
+        }))
+    }
+
+    fn begin_device(&self, request: DeviceRequest, now: Timestamp) -> Answer<'_, DeviceBegun> {
+        self.commit(move |connection| device::begin(connection, &request, now))
+    }
+
+    fn device<'a>(&'a self, code: &'a UserCode) -> Answer<'a, Option<DeviceRequest>> {
+        self.read(move |connection| device::named(connection, code))
+    }
+
+    fn answer_device(
+        &self,
+        code: UserCode,
+        answer: DeviceAnswer,
+        now: Timestamp,
+    ) -> Answer<'_, bool> {
+        self.commit(move |connection| device::answer(connection, &code, &answer, now))
+    }
+
+    fn poll_device(
+        &self,
+        (id, presented): (GrantId, device_code::Presented),
+        lifetimes: Lifetimes,
+        token: Option<ListedToken>,
+        now: Timestamp,
+    ) -> Answer<'_, Uncommitted<(DeviceOutcome, Option<StatusIndex>)>> {
+        Box::pin(self.writer.decide(move |connection| {
+            let outcome = device::poll(connection, id, &presented, &lifetimes, now)?;
+            let redeemed = matches!(outcome, DeviceOutcome::Redeemed(_));
+            let token = token.filter(|_| redeemed);
+            let place = token.map(|token| status::add(connection, &token)).transpose()?;
             Ok((outcome, place))
         }))
     }

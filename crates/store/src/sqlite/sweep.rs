@@ -6,7 +6,7 @@ use countersign_protocol::lifetimes::Lifetimes;
 use rusqlite::{Connection, Result};
 
 use super::column::Millis;
-use super::{SqliteStore, audit, follower, lifetime, logout, revocation, status, used_token};
+use super::{SqliteStore, audit, device, follower, lifetime, logout, revocation, status, used_token};
 use crate::error::StoreError;
 use crate::store::Moment;
 
@@ -50,6 +50,7 @@ impl SqliteStore {
         deleted += self.forget_oldest(move |c| revocation::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(move |c| used_token::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(move |c| status::sweep(c, now, SLICE)).await?;
+        deleted += self.forget_oldest(move |c| device::sweep(c, now, SLICE)).await?;
         deleted += self.commit(move |connection| follower::sweep(connection, now)).await?;
         deleted += self.forget_oldest(|c| logout::sweep(c, SLICE)).await?;
         deleted += self.forget_oldest(|c| audit::sweep(c, SLICE)).await?;

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::folder::Folder;
 use crate::contract::samples::{grant, later};
-use crate::sqlite::{SqliteStore, client, grant as grants, revocation, status, used_token};
+use crate::sqlite::{SqliteStore, client, device, grant as grants, revocation, status, used_token};
 use crate::store::{GrantSelector, Use, UsedOnce};
 
 /// Opens the file beside its store, which makes the schema.
@@ -100,6 +100,17 @@ fn a_listed_token_and_its_end_are_found_without_a_walk() {
         let expected = format!("SEARCH status USING INDEX status_by_{index} ({condition}=?)");
         assert_eq!(plan(&connection, &sql), [expected]);
     }
+}
+
+#[test]
+fn a_device_is_found_by_its_id_and_by_its_code() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    let by_id = plan(&connection, &device::find_statement());
+    assert_eq!(by_id, ["SEARCH device USING PRIMARY KEY (id=?)"]);
+    let by_code = plan(&connection, &device::named_statement());
+    let unique = "SEARCH device USING INDEX sqlite_autoindex_device_2 (user_code=?)";
+    assert_eq!(by_code, [unique]);
 }
 
 #[test]
