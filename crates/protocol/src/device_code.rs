@@ -1,8 +1,9 @@
 //! The device grant (RFC 8628): a device that has no keyboard shows a short code, its person types
 //! it in elsewhere and agrees, and meanwhile the device asks whether that has happened.
 //!
-//! The device's own code is computed from the id of the grant that is to come, as all codes are. The
-//! code that people type is short, so it is good for minutes only, and the pages count who tries.
+//! The device's own code is computed from the id of the grant that is to come, as all codes are.
+//! The code that people type is short, so it is good for minutes only, and the pages count who
+//! tries.
 
 use std::fmt;
 use std::time::Duration;

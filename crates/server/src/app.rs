@@ -78,6 +78,8 @@ pub(crate) struct App {
     pub(crate) used_tokens: Arc<dyn ReplayGuard>,
     pub(crate) passwords: Passwords,
     pub(crate) sign_in_throttle: SignInThrottle,
+    /// Counts the codes of devices that nobody has.
+    pub(crate) code_throttle: SignInThrottle,
     pub(crate) metrics: Metrics,
     /// Shown on the sign-in page: the demo users of `dev`.
     pub(crate) sign_in_hint: Option<String>,
@@ -170,6 +172,7 @@ impl App {
             used_tokens: Arc::new(StoredUses(Arc::clone(&parts.store))),
             passwords: Passwords::new(),
             sign_in_throttle: SignInThrottle::default(),
+            code_throttle: SignInThrottle::default(),
             metrics: parts.metrics,
             sign_in_hint: parts.sign_in_hint,
             users_declared: watch::Sender::new(false),

@@ -11,7 +11,9 @@ use countersign_protocol::account::Account;
 use countersign_protocol::grant::{Grant, GrantId, Sender};
 use countersign_protocol::random;
 use countersign_protocol::scope::Scope;
+use countersign_protocol::session::Session;
 use http_body_util::BodyExt as _;
+use serde_json::Value;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -178,6 +180,25 @@ impl Fixture {
             .append_pair("csrf", &token)
             .finish();
         self.send(request.body(Body::from(body)).unwrap()).await
+    }
+
+    /// Sends a form as a client does. Answers the status and the JSON that came back.
+    pub(crate) async fn ask(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(form));
+        let response = self.send(request.unwrap()).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&body(response).await).unwrap_or_default())
+    }
+
+    /// A session of alice, as if she had just signed in: its secret.
+    pub(crate) async fn session_of_alice(&self) -> String {
+        let subject = self.alice().await.subject;
+        let (session, secret) = Session::start(subject, "", process::now(), &SystemRandom);
+        self.app.store().begin_session(session).await.unwrap();
+        secret
     }
 
     /// Sends any request.

@@ -9,10 +9,10 @@ use countersign_protocol::{ErrorCode, OAuthError};
 
 use crate::app::Shared;
 use crate::oauth::{
-    acknowledgement, authorize, documents, introspect, revocations, revoke, status_lists, token,
-    userinfo,
+    acknowledgement, authorize, device_authorization, documents, introspect, revocations, revoke,
+    status_lists, token, userinfo,
 };
-use crate::pages::{account, consent, login, logout};
+use crate::pages::{account, consent, device, login, logout};
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::page::PageError;
 use crate::{assets, operations};
@@ -25,6 +25,10 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/.well-known/jwks.json", get(documents::jwks))
         .route("/authorize", get(authorize::any).post(authorize::any))
         .route("/token", post(token::post).options(preflight).fallback(only_post))
+        .route(
+            "/device_authorization",
+            post(device_authorization::post).options(preflight).fallback(only_post),
+        )
         .route("/revoke", post(revoke::post).options(preflight).fallback(only_post))
         .route("/introspect", post(introspect::post).fallback(only_post))
         .route("/userinfo", get(userinfo::any).post(userinfo::any).options(preflight))
@@ -35,6 +39,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/status-lists/{list}", get(status_lists::one))
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
+        .route("/device", get(device::get).post(device::post))
         .route("/account", get(account::get))
         .route("/account/grants/revoke", post(account::revoke_grant))
         .route("/account/consents/forget", post(account::forget_consent))

@@ -1,5 +1,7 @@
 //! The trait, and what goes in and out of its steps.
 
+mod device;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -27,6 +29,8 @@ use tokio::sync::watch;
 
 use crate::error::StoreError;
 use crate::uncommitted::Uncommitted;
+
+pub use device::{DeviceAnswer, DeviceBegun, DeviceOutcome};
 
 /// What a store answers, when it has.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -132,35 +136,6 @@ pub enum CodeOutcome {
         nonce: Option<String>,
     },
     /// It was not, and if it was a replay, the grant has been ended.
-    Refused(OAuthError),
-}
-
-/// How a device's request began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceBegun {
-    /// It is stored.
-    Begun,
-    /// Nothing changed: another request has the same user code.
-    CodeTaken,
-    /// Nothing changed: too many requests are waiting.
-    Full,
-}
-
-/// What a person answers to a device's request.
-#[derive(Clone, Debug)]
-pub enum DeviceAnswer {
-    /// Yes: this grant begins, under the id of the request.
-    Allow(Box<Grant>),
-    /// No, to the request with this id.
-    Deny(GrantId),
-}
-
-/// What a device hears when it asks.
-#[derive(Clone, Debug)]
-pub enum DeviceOutcome {
-    /// Its person has agreed. The grant is at generation 1.
-    Redeemed(Box<Grant>),
-    /// Its person has not, or not yet.
     Refused(OAuthError),
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::client_assertion;
 use crate::release;
+use crate::wire::token;
 
 /// The metadata document, served under both well-known names.
 #[derive(Clone, Debug, Serialize)]
@@ -11,6 +12,7 @@ pub struct Metadata {
     issuer: String,
     authorization_endpoint: String,
     token_endpoint: String,
+    device_authorization_endpoint: String,
     jwks_uri: String,
     userinfo_endpoint: String,
     revocation_endpoint: String,
@@ -49,6 +51,8 @@ pub struct Metadata {
     request_uri_parameter_supported: bool,
 }
 
+const GRANT_TYPES: &[&str] =
+    &["authorization_code", "refresh_token", "client_credentials", token::DEVICE_CODE];
 const CLIENT_AUTH: &[&str] =
     &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 const CONFIDENTIAL_AUTH: &[&str] =
@@ -67,6 +71,7 @@ impl Metadata {
             issuer: issuer.to_owned(),
             authorization_endpoint: at("/authorize"),
             token_endpoint: at("/token"),
+            device_authorization_endpoint: at("/device_authorization"),
             jwks_uri: at("/.well-known/jwks.json"),
             userinfo_endpoint: at("/userinfo"),
             revocation_endpoint: at("/revoke"),
@@ -78,7 +83,7 @@ impl Metadata {
             status_list_aggregation_endpoint: at("/status-lists"),
             response_types_supported: &["code"],
             response_modes_supported: &["query"],
-            grant_types_supported: &["authorization_code", "refresh_token", "client_credentials"],
+            grant_types_supported: GRANT_TYPES,
             subject_types_supported: &["public"],
             scopes_supported: release::KNOWN_SCOPES.iter().map(|scope| scope.name).collect(),
             claims_supported: protocol_claims.into_iter().chain(release::known_claims()).collect(),

@@ -1,6 +1,7 @@
 //! Requests and answers as they travel.
 
 pub mod authorize;
+pub mod device_authorization;
 pub mod logout;
 pub mod metadata;
 pub mod params;

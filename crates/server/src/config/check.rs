@@ -91,6 +91,7 @@ impl Config {
             ("tokens.access_token_s", self.tokens.access_token_s, 10, DAY),
             ("tokens.id_token_s", self.tokens.id_token_s, 10, DAY),
             ("tokens.code_s", self.tokens.code_s, 10, 600),
+            ("tokens.device_code_s", self.tokens.device_code_s, 60, 1_800),
             ("refresh.idle_s", self.refresh.idle_s, 60, 400 * DAY),
             ("refresh.absolute_s", self.refresh.absolute_s, 60, 400 * DAY),
             ("refresh.retry_window_s", self.refresh.retry_window_s, 0, 300),

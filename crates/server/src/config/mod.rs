@@ -82,6 +82,8 @@ pub struct TokenSection {
     pub id_token_s: u64,
     /// Lifetime of authorization codes.
     pub code_s: u64,
+    /// How long a person has to type a device's code in and to agree.
+    pub device_code_s: u64,
 }
 
 /// `[refresh]`, in seconds.
@@ -196,6 +198,7 @@ impl Default for TokenSection {
             access_token_s: default.access_token.as_secs(),
             id_token_s: default.id_token.as_secs(),
             code_s: default.code.as_secs(),
+            device_code_s: default.device_code.as_secs(),
         }
     }
 }
@@ -392,6 +395,7 @@ impl Config {
             access_token: Duration::from_secs(self.tokens.access_token_s),
             id_token: Duration::from_secs(self.tokens.id_token_s),
             code: Duration::from_secs(self.tokens.code_s),
+            device_code: Duration::from_secs(self.tokens.device_code_s),
             refresh_idle: Duration::from_secs(self.refresh.idle_s),
             refresh_absolute: Duration::from_secs(self.refresh.absolute_s),
             retry_window: Duration::from_secs(self.refresh.retry_window_s),

@@ -2,6 +2,7 @@
 
 pub(crate) mod acknowledgement;
 pub(crate) mod authorize;
+pub(crate) mod device_authorization;
 pub(crate) mod documents;
 pub(crate) mod introspect;
 pub(crate) mod revocations;

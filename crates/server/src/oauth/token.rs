@@ -1,7 +1,8 @@
-//! `POST /token`: codes, refresh tokens and client credentials for access tokens.
+//! `POST /token`: codes, refresh tokens and other grants for access tokens.
 
 mod client_credentials;
 mod code;
+mod device;
 mod issue;
 mod listing;
 mod refresh;
@@ -43,6 +44,9 @@ pub(crate) async fn post(
         }
         GrantRequest::RefreshToken { refresh_token } => {
             refresh::rotate(app, &client, &refresh_token, asked).await?
+        }
+        GrantRequest::DeviceCode { device_code } => {
+            device::poll(app, &client, &device_code, asked).await?
         }
         GrantRequest::ClientCredentials => client_credentials::grant(app, &client, asked).await?,
     };

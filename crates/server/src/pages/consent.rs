@@ -113,7 +113,7 @@ pub(crate) struct ScopeLine {
 }
 
 impl ScopeLine {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let known = KNOWN_SCOPES.iter().find(|scope| scope.name == name);
         let description = known.map_or_else(
             || format!("use its permission {name}"),

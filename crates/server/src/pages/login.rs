@@ -133,7 +133,7 @@ async fn describe_target(app: &App, target: &str) -> (Option<String>, Option<Str
 
 /// Where to go after signing in: a page of this server that may follow, never another site.
 fn safe_target(target: Option<&str>) -> String {
-    let pages = ["/authorize?", "/consent?", "/account"];
+    let pages = ["/authorize?", "/consent?", "/account", "/device"];
     let known = |target: &&str| {
         pages.iter().any(|page| target.starts_with(page))
             && target.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')

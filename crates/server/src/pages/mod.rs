@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 pub(crate) mod consent;
+pub(crate) mod device;
 pub(crate) mod error;
 pub(crate) mod login;
 pub(crate) mod logout;

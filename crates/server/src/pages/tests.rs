@@ -2,6 +2,7 @@ use askama::Template;
 
 use super::account::{AccountPage, ConsentLine, GrantLine, SessionLine};
 use super::consent::{ConsentPage, ScopeLine};
+use super::device::{DeviceConsentPage, DeviceDonePage, DevicePage};
 use super::error::ErrorPage;
 use super::login::LoginPage;
 use super::logout::{LogoutPage, SignedOutPage};
@@ -117,7 +118,20 @@ fn all_pages(text: &'static str) -> Vec<(&'static str, String)> {
         frames: &frames,
     };
     let error = ErrorPage { title: text, message: text, reference: text, status: 400 };
+    let device = DevicePage { csrf: text, username: text, user_code: text, error: Some(text) };
+    let device_consent = DeviceConsentPage {
+        csrf: text,
+        user_code: text,
+        client_name: text,
+        client_host: Some(text),
+        username: text,
+        scopes: vec![ScopeLine { name: own(), description: own() }],
+        resources: vec![own()],
+    };
     vec![
+        ("device", device.render().unwrap()),
+        ("device_consent", device_consent.render().unwrap()),
+        ("device_done", DeviceDonePage { allowed: true }.render().unwrap()),
         ("login", login.render().unwrap()),
         ("consent", consent.render().unwrap()),
         ("account", account.render().unwrap()),
@@ -227,7 +241,14 @@ fn pages_hold_to_the_content_security_policy() {
 
 #[test]
 fn every_form_posts_with_the_csrf_token() {
-    let counts = [("login", 1), ("consent", 1), ("account", 5), ("logout", 1)];
+    let counts = [
+        ("login", 1),
+        ("consent", 1),
+        ("account", 5),
+        ("logout", 1),
+        ("device", 1),
+        ("device_consent", 1),
+    ];
     for (page, html) in all_pages(CSRF) {
         let expected = counts.iter().find(|(name, _)| *name == page).map_or(0, |(_, count)| *count);
         let forms = forms(&html);
