@@ -5,6 +5,7 @@
 
 pub mod binary;
 pub mod browser;
+pub mod clock;
 pub mod folder;
 pub mod full_disk;
 pub mod http;

@@ -1,5 +1,6 @@
 //! Black-box tests of the binary: what it does when things go wrong.
 
+mod clock;
 mod crash;
 mod disk;
 mod feed;
