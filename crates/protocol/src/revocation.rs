@@ -47,8 +47,8 @@ impl RevokedKind {
 const COMMIT_MARGIN_S: u64 = 1;
 /// A server that issues tokens notes at least so often when it last did.
 pub const ISSUE_NOTED_EVERY: Duration = Duration::from_secs(60);
-/// Clocks that are kept right are moved by less.
-pub const CLOCK_SET_BACK: Duration = Duration::from_secs(2);
+/// A clock that is set back by no more than this makes no token seem younger than a revocation.
+pub const CLOCK_SET_BACK: Duration = Duration::from_secs(COMMIT_MARGIN_S);
 
 /// Up to which second of issue, whole and included, a revocation of a client ends its tokens. `now`
 /// is when the decision is made, `issued_at` the latest time of issue that was noted.
@@ -100,8 +100,8 @@ mod tests {
             (Some(now.minus(seconds(3_600))), 1_800_000_001),
             (Some(now), 1_800_000_001),
             // Two servers whose clocks differ a little.
-            (Some(now.plus(seconds(2))), 1_800_000_001),
-            (Some(now.plus(seconds(3))), 1_800_000_064),
+            (Some(now.plus(seconds(1))), 1_800_000_001),
+            (Some(now.plus(seconds(2))), 1_800_000_063),
             (Some(now.plus(seconds(3_600))), 1_800_003_661),
             // A clock that was years ahead keeps no client out for years.
             (Some(now.plus(seconds(86_400 * 365))), 1_800_003_661),
