@@ -129,7 +129,9 @@ impl Verifier {
             outcome = shared.check(presented.token, None, now);
         }
         if outcome == Err(Error::NotIntrospected) {
-            outcome = match Introspector::ask(shared, presented.token).await {
+            // Nobody makes up a token that is good here and only has to be confirmed.
+            let signed = shared.signed(presented.token, now).is_some();
+            outcome = match Introspector::ask(shared, presented.token, signed).await {
                 Ok(told) => shared.check(presented.token, Some(told), now),
                 Err(reason) => Err(reason),
             };
@@ -301,13 +303,16 @@ impl Shared {
     /// Waits for the first copy of the status list of a token that is good otherwise. Tells whether
     /// to look again.
     async fn first_status(self: &Arc<Self>, token: &str, now: Timestamp) -> bool {
-        let (Some(lists), Some(keys)) = (&self.status_lists, self.keys.keys().clone()) else {
-            return false;
-        };
-        let Ok(caller) = self.verified_tokens.verify(&self.policy, &keys, token, now) else {
+        let (Some(lists), Some(caller)) = (&self.status_lists, self.signed(token, now)) else {
             return false;
         };
         lists.first_copy(self, &caller).await
+    }
+
+    /// What a token says that the issuer has signed, whether it was revoked or not.
+    fn signed(&self, token: &str, now: Timestamp) -> Option<Caller> {
+        let keys = self.keys.keys().clone()?;
+        self.verified_tokens.verify(&self.policy, &keys, token, now).ok()
     }
 
     /// The caller that an opaque token stands for, by the word of its issuer.
