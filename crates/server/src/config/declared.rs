@@ -15,10 +15,7 @@ use crate::passwords;
 const SECRET_MIN_CHARS: usize = 16;
 
 /// Registration members that later versions honour. They are told apart from typing errors.
-const NOT_YET: &[&str] = &[
-    "default_acr_values",
-    "default_max_age",
-];
+const NOT_YET: &[&str] = &["default_acr_values", "default_max_age"];
 
 /// What `dev` takes from a configuration: the rest of it is settled there.
 #[derive(Clone, Debug, Default)]

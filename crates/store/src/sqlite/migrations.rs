@@ -22,8 +22,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_follower.sql"),
     include_str!("migrations/0008_keys.sql"),
     include_str!("migrations/0009_sealing.sql"),
-    include_str!("migrations/0015_logout.sql"),
-    include_str!("migrations/0014_device.sql"),
+    include_str!("migrations/0010_logout.sql"),
+    include_str!("migrations/0011_device.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

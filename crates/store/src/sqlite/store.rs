@@ -19,8 +19,8 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
-    SqliteStore, account, audit, client, follower, grant, keyring, lifetime, logout, position, device,
-    revocation, session, status, used_token,
+    SqliteStore, account, audit, client, device, follower, grant, keyring, lifetime, logout,
+    position, revocation, session, status, used_token,
 };
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,

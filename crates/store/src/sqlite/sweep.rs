@@ -6,7 +6,9 @@ use countersign_protocol::lifetimes::Lifetimes;
 use rusqlite::{Connection, Result};
 
 use super::column::Millis;
-use super::{SqliteStore, audit, device, follower, lifetime, logout, revocation, status, used_token};
+use super::{
+    SqliteStore, audit, device, follower, lifetime, logout, revocation, status, used_token,
+};
 use crate::error::StoreError;
 use crate::store::Moment;
 
