@@ -2,6 +2,7 @@
 
 use countersign_jose::Timestamp;
 
+use crate::authorization_details::AuthorizationDetails;
 use crate::error::{ErrorCode, OAuthError};
 use crate::grant::{EndReason, Grant, Redeemer, Sender};
 use crate::lifetimes::Lifetimes;
@@ -18,6 +19,8 @@ pub struct Presented {
     pub code_verifier: Option<String>,
     /// Fewer resources, if any were named (RFC 8707 §2.2).
     pub resources: Vec<String>,
+    /// Narrower details, if any were named (RFC 9396 §6).
+    pub authorization_details: Option<AuthorizationDetails>,
     /// The sender constraint that the request proved.
     pub sender: Sender,
     /// Whether the client proved its identity with a secret or key.
@@ -81,6 +84,10 @@ pub fn redeem(
         let why = "a resource was not part of what was granted";
         return Verdict::Refuse(OAuthError::new(ErrorCode::InvalidTarget, why));
     }
+    if !are_granted(presented.authorization_details.as_ref(), grant) {
+        let why = "authorization_details asks for more than what was granted";
+        return Verdict::Refuse(OAuthError::new(ErrorCode::InvalidAuthorizationDetails, why));
+    }
     let proved = |jkt: &String| matches!(&presented.sender, Sender::Dpop(key) if key == jkt);
     if !pending.dpop_jkt.as_ref().is_none_or(proved) {
         return refuse("the code is bound to a key, and the request does not prove it");
@@ -88,6 +95,11 @@ pub fn redeem(
     let Presented { sender, confidential, refreshable, .. } = presented;
     let by = Redeemer { sender, confidential: *confidential, refreshable: *refreshable };
     Verdict::Redeem(Box::new(grant.redeemed(&by, lifetimes, now)))
+}
+
+/// Whether a token request names no more than what was granted (RFC 9396 §6).
+pub(crate) fn are_granted(asked: Option<&AuthorizationDetails>, grant: &Grant) -> bool {
+    asked.is_none_or(|details| details.is_within(&grant.details.authorization_details))
 }
 
 fn refuse(why: &'static str) -> Verdict {
@@ -98,6 +110,7 @@ fn refuse(why: &'static str) -> Verdict {
 mod tests {
     use super::*;
     use crate::grant::{GrantId, PendingCode};
+    use crate::grant_details::GrantDetails;
     use crate::scope::Scope;
     use std::time::Duration;
 
@@ -128,6 +141,7 @@ mod tests {
                 nonce: None,
                 dpop_jkt: None,
             }),
+            details: GrantDetails::default(),
         }
     }
 
@@ -137,6 +151,7 @@ mod tests {
             redirect_uri: Some("https://app.example/cb".into()),
             code_verifier: Some(VERIFIER.into()),
             resources: vec![],
+            authorization_details: None,
             sender: Sender::Bearer,
             confidential: false,
             refreshable: true,
@@ -227,6 +242,11 @@ mod tests {
         elsewhere.resources = vec!["https://other.example".into()];
         let Verdict::Refuse(error) = judge(&pending_grant(), &elsewhere, NOW) else { panic!() };
         assert_eq!(error.code, ErrorCode::InvalidTarget);
+        let mut wider = presented();
+        wider.authorization_details =
+            Some(AuthorizationDetails::read(r#"[{"type":"a"}]"#).unwrap());
+        let Verdict::Refuse(error) = judge(&pending_grant(), &wider, NOW) else { panic!() };
+        assert_eq!(error.code, ErrorCode::InvalidAuthorizationDetails);
         let unknown = redeem(None, &presented(), &Lifetimes::default(), NOW);
         assert!(matches!(unknown, Verdict::Refuse(_)));
     }

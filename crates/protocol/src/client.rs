@@ -7,6 +7,8 @@ mod faults;
 mod member;
 mod permission;
 
+use std::time::Duration;
+
 use countersign_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,18 @@ pub struct Client {
     /// The signature of its id tokens; ES256 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub id_token_signed_response_alg: Option<Algorithm>,
+    /// `max_age` of requests that have none, in seconds (OpenID Connect Registration §2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u32>,
+    /// Its id tokens must say when the user signed in. They always do.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_auth_time: bool,
+    /// The authentication contexts that it likes, if a request names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
+    /// The types of `authorization_details` that it may ask for (RFC 9396 §10).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_details_types: Vec<String>,
     /// The form of its access tokens, where the owner of the resource does not decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_token_format: Option<TokenFormat>,
@@ -170,6 +184,12 @@ impl Client {
     #[must_use]
     pub fn follows_sessions(&self) -> bool {
         self.backchannel_logout_uri.is_some() || self.frontchannel_logout_uri.is_some()
+    }
+
+    /// `max_age` of its requests that have none.
+    #[must_use]
+    pub fn default_max_age(&self) -> Option<Duration> {
+        self.default_max_age.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// What its id tokens are signed with.

@@ -38,6 +38,11 @@ pub enum ErrorCode {
     LoginRequired,
     /// OpenID Connect Core §3.1.2.6: `prompt=none`, but the user has to be asked.
     ConsentRequired,
+    /// OpenID Connect Core Error Code unmet_authentication_requirements 1.0 §2, RFC 9470 §5: the
+    /// sign-in can't be as strong as it has to be.
+    UnmetAuthenticationRequirements,
+    /// RFC 9396 §5: details that are malformed, unknown, or more than what was granted.
+    InvalidAuthorizationDetails,
     /// OpenID Connect Core §3.1.2.6: `request` objects are not taken.
     RequestNotSupported,
     /// OpenID Connect Core §3.1.2.6: `request_uri` is not taken.
@@ -75,6 +80,8 @@ impl ErrorCode {
             Self::ServerError => "server_error",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",

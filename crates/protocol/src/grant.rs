@@ -8,6 +8,7 @@ use countersign_jose::{Confirmation, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::grant_details::GrantDetails;
 use crate::lifetimes::Lifetimes;
 use crate::random::Randomness;
 use crate::scope::Scope;
@@ -195,6 +196,8 @@ pub struct Grant {
     pub ended: Option<(Timestamp, EndReason)>,
     /// Present until the code is redeemed.
     pub pending: Option<PendingCode>,
+    /// What few grants have.
+    pub details: GrantDetails,
 }
 
 impl Grant {

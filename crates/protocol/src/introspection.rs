@@ -54,7 +54,7 @@ impl Introspection {
         }
         let expires_at = grant.idle_expires_at.min(grant.expires_at).as_secs();
         let seconds = |until: Timestamp| Value::from(until.since(now).as_secs());
-        Self(Map::from_iter([
+        let mut answer = Map::from_iter([
             ("active".to_owned(), Value::Bool(true)),
             ("iss".to_owned(), Value::from(issuer)),
             ("sub".to_owned(), Value::from(grant.subject.as_str())),
@@ -66,7 +66,12 @@ impl Introspection {
             ("grant_id".to_owned(), Value::from(grant.id.to_string())),
             ("refresh_token_timeout".to_owned(), seconds(grant.idle_expires_at)),
             ("authorization_expires_in".to_owned(), seconds(grant.expires_at)),
-        ]))
+        ]);
+        let details = &grant.details.authorization_details;
+        if !details.is_empty() {
+            answer.insert("authorization_details".to_owned(), details.to_json());
+        }
+        Self(answer)
     }
 
     /// The members, as they stand in the answer.

@@ -15,6 +15,8 @@
 //! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
 //! | [`logout`] | telling clients that a sign-in has ended |
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
+//! | [`claims_request`], [`authorization_details`] | what is asked for beside scope |
+//! | [`grant_details`], [`offer`] | what of it a grant keeps, and what there is here |
 //! | [`authorization_code`], [`device_code`], [`refresh_family`] | the rules for using them |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
@@ -24,6 +26,8 @@
 
 pub mod account;
 pub mod authorization_code;
+pub mod authorization_details;
+pub mod claims_request;
 pub mod client;
 pub mod client_assertion;
 pub mod client_keys;
@@ -32,12 +36,14 @@ pub mod error;
 pub mod follower;
 pub mod freshness;
 pub mod grant;
+pub mod grant_details;
 pub mod grant_token;
 pub mod introspection;
 pub mod key_schedule;
 pub mod keyring;
 pub mod lifetimes;
 pub mod logout;
+pub mod offer;
 pub mod opaque_token;
 pub mod pkce;
 pub mod public_address;

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use countersign_jose::Timestamp;
 
+use crate::authorization_code::are_granted;
+use crate::authorization_details::AuthorizationDetails;
 use crate::grant::{EndReason, Grant, Sender};
 use crate::scope::Scope;
 
@@ -36,6 +38,8 @@ pub struct Presented {
     pub scope: Option<Scope>,
     /// Fewer resources, if any were named (RFC 8707 §2.2).
     pub resources: Vec<String>,
+    /// Narrower details, if any were named (RFC 9396 §6).
+    pub authorization_details: Option<AuthorizationDetails>,
 }
 
 /// The numbers of the rule.
@@ -88,6 +92,9 @@ pub enum Refusal {
     /// A resource that was not agreed to.
     #[error("a resource was not part of what was granted")]
     ResourceNotGranted,
+    /// Details that were not agreed to.
+    #[error("authorization_details asks for more than what was granted")]
+    DetailsNotGranted,
     /// The token is newer than the row: the database went back in time.
     #[error("the refresh token is newer than the server's record of it")]
     AheadOfRecord,
@@ -139,6 +146,9 @@ fn check_bindings(grant: &Grant, presented: &Presented, now: Timestamp) -> Resul
     }
     if presented.resources.iter().any(|resource| !grant.audience.contains(resource)) {
         return Err(Refusal::ResourceNotGranted);
+    }
+    if !are_granted(presented.authorization_details.as_ref(), grant) {
+        return Err(Refusal::DetailsNotGranted);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::account::Account;
+use crate::claims_request::{ClaimsRequest, WantedClaims};
 use crate::scope::Scope;
 
 /// A scope that has a meaning here: its name, what the consent page says, what it releases.
@@ -69,11 +70,60 @@ pub fn known_claims() -> impl Iterator<Item = &'static str> {
     KNOWN_SCOPES.iter().flat_map(|scope| scope.claims.iter().copied()).filter(|c| *c != "sub")
 }
 
-/// What `/userinfo` answers about an account under a scope.
+/// What each claim of an account is, as the end of the sentence "It would be able to see …".
+const WORDS: &[(&str, &str)] = &[
+    ("name", "your name"),
+    ("family_name", "your family name"),
+    ("given_name", "your given name"),
+    ("middle_name", "your middle name"),
+    ("nickname", "your nickname"),
+    ("preferred_username", "the name that you like to be called by"),
+    ("profile", "the address of your profile page"),
+    ("picture", "your picture"),
+    ("website", "your web site"),
+    ("gender", "your gender"),
+    ("birthdate", "your date of birth"),
+    ("zoneinfo", "your time zone"),
+    ("locale", "your language and country"),
+    ("updated_at", "when your profile was last changed"),
+    ("email", "your e-mail address"),
+    ("email_verified", "whether your e-mail address was checked"),
+    ("address", "your postal address"),
+    ("phone_number", "your phone number"),
+    ("phone_number_verified", "whether your phone number was checked"),
+    ("roles", "your roles"),
+];
+
+/// What a claim is, in words; `None` for one that no account has.
 #[must_use]
-pub fn user_info(account: &Account, scope: &Scope) -> Map<String, Value> {
-    let mut released = Map::new();
-    released.insert("sub".to_owned(), Value::from(account.subject.as_str()));
+pub fn in_words(claim: &str) -> Option<&'static str> {
+    WORDS.iter().find(|(name, _)| *name == claim).map(|(_, words)| *words)
+}
+
+/// The single claims of a request that its scope does not release anyway.
+#[must_use]
+pub fn beside_scope<'a>(asked: &'a ClaimsRequest, scope: &Scope) -> Vec<&'a str> {
+    let mut names = asked.names();
+    names.retain(|name| !scope_releases(scope, name));
+    names
+}
+
+fn scope_releases(scope: &Scope, claim: &str) -> bool {
+    let mut known = KNOWN_SCOPES.iter().filter(|known| scope.contains(known.name));
+    known.any(|known| known.claims.contains(&claim))
+}
+
+/// What `/userinfo` answers about an account: what the scope releases, and what was asked for with
+/// `claims`. `subject` is what the client knows the person by.
+#[must_use]
+pub fn user_info(
+    account: &Account,
+    subject: &str,
+    scope: &Scope,
+    asked: &ClaimsRequest,
+) -> Map<String, Value> {
+    let mut released = wanted(account, &asked.userinfo);
+    released.insert("sub".to_owned(), Value::from(subject));
     for known in KNOWN_SCOPES.iter().filter(|known| scope.contains(known.name)) {
         for claim in known.claims {
             if let Some(value) = account.claims.get(*claim) {
@@ -82,6 +132,19 @@ pub fn user_info(account: &Account, scope: &Scope) -> Map<String, Value> {
         }
     }
     released
+}
+
+/// What an id token says about an account beside its subject: what was asked for with `claims` to
+/// be there, and nothing else.
+#[must_use]
+pub fn id_token_claims(account: &Account, asked: &ClaimsRequest) -> Map<String, Value> {
+    wanted(account, &asked.id_token)
+}
+
+fn wanted(account: &Account, asked: &WantedClaims) -> Map<String, Value> {
+    let known = known_claims().filter_map(|name| account.claims.get_key_value(name));
+    let released = known.filter(|(name, value)| asked.takes(name, value));
+    released.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// What an access token says about a person beside their subject: roles, when they were asked
@@ -118,7 +181,8 @@ mod tests {
 
     fn released(scope: &str) -> Vec<String> {
         let scope = Scope::parse(scope).unwrap();
-        user_info(&alice(), &scope).keys().cloned().collect()
+        let asked = ClaimsRequest::default();
+        user_info(&alice(), "u1", &scope, &asked).keys().cloned().collect()
     }
 
     #[test]
@@ -126,6 +190,36 @@ mod tests {
         assert_eq!(released("openid"), ["sub"]);
         assert_eq!(released("openid email"), ["email", "sub"]);
         assert_eq!(released("openid profile roles"), ["name", "roles", "sub"]);
+    }
+
+    #[test]
+    fn a_claim_that_was_asked_for_leaves_by_its_own_door() {
+        let asked = |text: &str| crate::claims_request::Asked::read(text).unwrap().claims;
+        let claims = asked(
+            r#"{"userinfo":{"email":null,"secret":null,"phone_number":null},
+                "id_token":{"name":{"value":"Alice"},"email":{"value":"other@example.com"}}}"#,
+        );
+        let scope = Scope::parse("openid").unwrap();
+        let told = user_info(&alice(), "pairwise", &scope, &claims);
+        assert_eq!(
+            Value::from(told),
+            serde_json::json!({
+                "sub": "pairwise", "email": "alice@example.com"
+            })
+        );
+        let told = id_token_claims(&alice(), &claims);
+        assert_eq!(Value::from(told), serde_json::json!({ "name": "Alice" }));
+        assert_eq!(beside_scope(&claims, &scope), ["email", "name", "phone_number"]);
+        let wider = Scope::parse("openid email phone").unwrap();
+        assert_eq!(beside_scope(&claims, &wider), ["name"]);
+    }
+
+    #[test]
+    fn every_claim_has_words_for_people() {
+        for claim in known_claims() {
+            assert!(in_words(claim).is_some(), "{claim}");
+        }
+        assert_eq!(WORDS.len(), known_claims().count());
     }
 
     #[test]

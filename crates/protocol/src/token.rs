@@ -4,6 +4,7 @@
 use countersign_jose::{AccessToken, Algorithm, IdToken, Timestamp};
 use serde_json::{Map, Value};
 
+use crate::authorization_details::AuthorizationDetails;
 use crate::grant::{Grant, GrantId};
 use crate::lifetimes::Lifetimes;
 use crate::random::{self, Randomness};
@@ -42,6 +43,7 @@ impl Issuing<'_> {
         AccessToken {
             subject: grant.subject.clone(),
             auth_time: Some(grant.auth_time.as_secs()),
+            acr: grant.details.acr.clone(),
             amr: (!grant.amr.is_empty()).then(|| grant.amr.clone()),
             extra,
             ..self.access_token(&grant.client_id, grant.id, scope, audience)
@@ -61,7 +63,8 @@ impl Issuing<'_> {
         self.access_token(client_id, grant, scope, audience)
     }
 
-    /// An id token beside an access token. Personal data stays at `/userinfo`.
+    /// An id token beside an access token. Personal data stays at `/userinfo`, but for what
+    /// [`crate::release::id_token_claims`] lets through.
     #[must_use]
     pub fn id_token(
         &self,
@@ -79,6 +82,7 @@ impl Issuing<'_> {
             issued_at: now,
             auth_time: Some(grant.auth_time.as_secs()),
             nonce,
+            acr: grant.details.acr.clone(),
             amr: (!grant.amr.is_empty()).then(|| grant.amr.clone()),
             access_token_hash: Some(IdToken::access_token_hash(algorithm, access_token)),
             session_id: grant.session_id.clone(),
@@ -107,4 +111,13 @@ impl Issuing<'_> {
             ..AccessToken::default()
         }
     }
+}
+
+/// The token, which carries these details (RFC 9396 §9.1).
+#[must_use]
+pub fn with_details(mut token: AccessToken, details: &AuthorizationDetails) -> AccessToken {
+    if !details.is_empty() {
+        token.extra.insert("authorization_details".to_owned(), details.to_json());
+    }
+    token
 }

@@ -14,6 +14,7 @@ use countersign_protocol::keyring;
 use countersign_protocol::lifetimes::{
     CLOCK_STEP_MAX, LEEWAY_MAX, Lifetimes, token_revocation_horizon,
 };
+use countersign_protocol::offer::Offer;
 use countersign_protocol::opaque_token;
 use countersign_protocol::token::Issuing;
 use countersign_protocol::token_format::TokenFormat;
@@ -60,6 +61,7 @@ pub(crate) struct App {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) offer: Offer,
     pub(crate) site: Site,
     /// Asks at URLs that others named.
     pub(crate) outbound: Arc<Outbound>,
@@ -134,6 +136,7 @@ pub(crate) struct Parts {
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) outbound: Outbound,
+    pub(crate) offer: Offer,
     pub(crate) keys: ServingKeys,
     pub(crate) sender_constraint: SenderConstraint,
     pub(crate) key_settings: key_schedule::Settings,
@@ -162,6 +165,7 @@ impl App {
             trusted_proxies: parts.trusted_proxies,
             outbound: Arc::new(parts.outbound),
             published_keys: PublishedKeys::default(),
+            offer: parts.offer,
             keys: Keys::new(parts.keys),
             key_settings: parts.key_settings,
             denied: DenySet::new(),

@@ -138,6 +138,7 @@ pub(crate) async fn assemble(
         fast_forward_until: config.fast_forward_until(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         outbound,
+        offer: config.offer(),
         sender_constraint: sender_constraint(config),
         keys,
         key_settings,

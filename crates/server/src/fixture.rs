@@ -1,5 +1,7 @@
 //! A server without a network, for tests: its state on a folder of its own, and its routes.
 
+pub(crate) mod flow;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,6 +11,7 @@ use axum::http::{Request, header};
 use axum::response::Response;
 use countersign_protocol::account::Account;
 use countersign_protocol::grant::{Grant, GrantId, Sender};
+use countersign_protocol::grant_details::GrantDetails;
 use countersign_protocol::random;
 use countersign_protocol::scope::Scope;
 use countersign_protocol::session::Session;
@@ -139,6 +142,7 @@ impl Fixture {
             expires_at,
             ended: None,
             pending: None,
+            details: GrantDetails::default(),
         }
     }
 

@@ -78,8 +78,10 @@ const RULES: &[Rule] = rules! {
         comes_back_as_it_was_stored
         is_begun_once
         lists_are_newest_first_and_limited
+        details_stay_through_code_and_refresh
         consent_is_remembered_when_wanted
         consent_grows_only_by_what_was_agreed_to
+        consent_to_single_claims_adds_up
         consent_goes_when_the_person_takes_a_grant_back
         consent_that_grows_too_long_starts_again
         consents_are_listed_and_forgotten_one_by_one

@@ -2,6 +2,7 @@
 
 mod device;
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use countersign_protocol::Timestamp;
 use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
+use countersign_protocol::claims_request::ClaimsRequest;
 use countersign_protocol::client::Client;
 use countersign_protocol::device_code::{self, DeviceRequest, UserCode};
 use countersign_protocol::error::OAuthError;
@@ -20,6 +22,7 @@ use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::logout::LogoutNotice;
 use countersign_protocol::refresh_family;
+use countersign_protocol::release;
 use countersign_protocol::revocation::Revocation;
 use countersign_protocol::scope::Scope;
 use countersign_protocol::seal::MasterKeyId;
@@ -93,14 +96,31 @@ pub struct Consent {
     pub scope: Scope,
     /// The resources.
     pub audience: Vec<String>,
+    /// Single claims, by name (OpenID Connect Core §5.5). They go to the client itself, whatever
+    /// the resources.
+    pub claims: BTreeSet<String>,
 }
 
 impl Consent {
+    /// Whether all of this was agreed to.
+    #[must_use]
+    pub fn covers(&self, scope: &Scope, audience: &[String], claims: &ClaimsRequest) -> bool {
+        let mut single = release::beside_scope(claims, &self.scope).into_iter();
+        scope.is_within(&self.scope)
+            && audience.iter().all(|resource| self.audience.contains(resource))
+            && single.all(|claim| self.claims.contains(claim))
+    }
+
     /// What may be remembered after the user has agreed to `new` as well. Who allowed reading here
     /// and writing there has not allowed writing here: where the two do not add up, only the new
     /// one stays, and the user is asked once more.
     #[must_use]
-    pub fn and(mut self, new: Self) -> Self {
+    pub fn and(self, new: Self) -> Self {
+        let claims = self.claims.union(&new.claims).cloned().collect();
+        Self { claims, ..self.and_access(new) }
+    }
+
+    fn and_access(mut self, new: Self) -> Self {
         let all_in = |inner: &[String], outer: &[String]| inner.iter().all(|r| outer.contains(r));
         let narrower = all_in(&new.audience, &self.audience);
         let wider = all_in(&self.audience, &new.audience);

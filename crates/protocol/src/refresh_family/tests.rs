@@ -28,6 +28,7 @@ fn grant(generation: u64) -> Grant {
         expires_at: NOW.plus(Duration::from_secs(5_000)),
         ended: None,
         pending: None,
+        details: crate::grant_details::GrantDetails::default(),
     }
 }
 
@@ -39,6 +40,7 @@ fn presented(generation: u64) -> Presented {
         sender: Sender::Bearer,
         scope: None,
         resources: vec![],
+        authorization_details: None,
     }
 }
 

@@ -1,15 +1,20 @@
 //! The authorization request and its answer (OAuth 2.1 §4.1, OpenID Connect Core §3.1.2).
 
 mod return_address;
+mod wishes;
 
 use std::time::Duration;
 
 use countersign_jose::{Timestamp, base64url};
 
 use super::params::Params;
-use super::token::read_scope;
+use super::token::{read_details, read_scope};
+use crate::authorization_details::AuthorizationDetails;
+use crate::claims_request::Asked;
 use crate::client::{Client, GrantType};
 use crate::error::{ErrorCode, OAuthError};
+use crate::grant_details::GrantDetails;
+use crate::offer::Offer;
 use crate::pkce;
 use crate::scope::Scope;
 
@@ -43,6 +48,12 @@ pub struct AuthorizationRequest {
     pub max_age: Option<Duration>,
     /// `login_hint`: fills the user name in.
     pub login_hint: Option<String>,
+    /// `id_token_hint`: the person that the request is about. Not checked yet.
+    pub id_token_hint: Option<String>,
+    /// `claims` and `acr_values`.
+    pub asked: Asked,
+    /// `authorization_details` (RFC 9396).
+    pub authorization_details: AuthorizationDetails,
 }
 
 /// What `prompt` asks for (OpenID Connect Core §3.1.2.1).
@@ -101,6 +112,7 @@ impl AuthorizationRequest {
         };
         let scope =
             client.grantable_scope(read_scope(params)?.as_ref(), GrantType::AuthorizationCode)?;
+        let asked = wishes::read(params, client, &scope)?;
         Ok(Self {
             client_id: client.client_id.clone(),
             redirect_uri: address.redirect_uri.clone(),
@@ -111,8 +123,32 @@ impl AuthorizationRequest {
             code_challenge: read_challenge(params, client)?,
             dpop_jkt: read_thumbprint(params)?,
             prompt: read_prompt(params)?,
-            max_age: read_max_age(params)?,
+            max_age: read_max_age(params)?.or_else(|| client.default_max_age()),
             login_hint: opaque("login_hint")?,
+            id_token_hint: params.get("id_token_hint").map(str::to_owned),
+            asked,
+            authorization_details: read_details(params)?.unwrap_or_default(),
+        })
+    }
+
+    /// Refuses what is not offered here, or not to this client.
+    ///
+    /// # Errors
+    /// The error that the client gets.
+    pub fn check_offer(&self, offer: &Offer, client: &Client) -> Result<(), OAuthError> {
+        offer.check_details(&self.authorization_details, client)?;
+        offer.acr(self.asked.acr.as_ref()).map(drop)
+    }
+
+    /// What the grant keeps beside scope and resources.
+    ///
+    /// # Errors
+    /// See [`Offer::acr`].
+    pub fn grant_details(&self, offer: &Offer) -> Result<GrantDetails, OAuthError> {
+        Ok(GrantDetails {
+            acr: offer.acr(self.asked.acr.as_ref())?,
+            claims: self.asked.claims.clone(),
+            authorization_details: self.authorization_details.clone(),
         })
     }
 

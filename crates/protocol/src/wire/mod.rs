@@ -2,6 +2,7 @@
 
 pub mod authorize;
 pub mod device_authorization;
+pub mod json;
 pub mod logout;
 pub mod metadata;
 pub mod params;

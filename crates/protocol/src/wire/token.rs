@@ -4,6 +4,7 @@ use countersign_jose::base64url;
 use serde::Serialize;
 
 use super::params::Params;
+use crate::authorization_details::AuthorizationDetails;
 use crate::client::{Credentials, unauthenticated};
 use crate::client_assertion;
 use crate::error::{ErrorCode, OAuthError};
@@ -21,6 +22,8 @@ pub struct TokenRequest {
     pub scope: Option<Scope>,
     /// `resource`, as often as it stands (RFC 8707).
     pub resources: Vec<String>,
+    /// `authorization_details` (RFC 9396 §6).
+    pub authorization_details: Option<AuthorizationDetails>,
 }
 
 /// The grant types that are offered.
@@ -64,7 +67,8 @@ impl TokenRequest {
     /// Reads a token request.
     ///
     /// # Errors
-    /// `invalid_request`, `unsupported_grant_type` or `invalid_scope`.
+    /// `invalid_request`, `unsupported_grant_type`, `invalid_scope` or
+    /// `invalid_authorization_details`.
     pub fn parse(params: &Params) -> Result<Self, OAuthError> {
         let text = |name| params.get(name).map(str::to_owned);
         let grant = match params.require("grant_type")? {
@@ -87,7 +91,12 @@ impl TokenRequest {
                 ));
             }
         };
-        Ok(Self { grant, scope: read_scope(params)?, resources: params.all("resource") })
+        Ok(Self {
+            grant,
+            scope: read_scope(params)?,
+            resources: params.all("resource"),
+            authorization_details: read_details(params)?,
+        })
     }
 }
 
@@ -98,6 +107,14 @@ impl TokenRequest {
 pub fn read_scope(params: &Params) -> Result<Option<Scope>, OAuthError> {
     let parsed = params.get("scope").map(Scope::parse).transpose();
     parsed.map_err(|error| OAuthError::new(ErrorCode::InvalidScope, error.to_string()))
+}
+
+/// Reads `authorization_details`.
+///
+/// # Errors
+/// `invalid_authorization_details`.
+pub fn read_details(params: &Params) -> Result<Option<AuthorizationDetails>, OAuthError> {
+    params.get("authorization_details").map(AuthorizationDetails::read).transpose()
 }
 
 /// The client credentials of a request, from the `Authorization` header or the form, never from
@@ -202,6 +219,9 @@ pub struct TokenAnswer {
     /// The id token, for `openid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+    /// The details that the access token carries (RFC 9396 §7).
+    #[serde(skip_serializing_if = "AuthorizationDetails::is_empty")]
+    pub authorization_details: AuthorizationDetails,
     /// The scope of the access token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,

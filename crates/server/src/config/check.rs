@@ -56,7 +56,7 @@ impl Config {
     /// What is wrong with the declared clients and users.
     #[must_use]
     pub fn declared_faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+        let mut faults = self.offer_faults();
         let mut seen = HashSet::new();
         for client in &self.clients {
             let id = &client.client_id;

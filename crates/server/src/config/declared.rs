@@ -8,14 +8,13 @@ use countersign_protocol::release;
 use serde_json::{Map, Value};
 use toml::Table;
 
-use super::OutboundSection;
+use super::{AuthenticationSection, AuthorizationSection, OutboundSection};
 use crate::passwords;
 
 /// Secrets shorter than this can be guessed, and they are kept under a fast hash.
 const SECRET_MIN_CHARS: usize = 16;
 
 /// Registration members that later versions honour. They are told apart from typing errors.
-const NOT_YET: &[&str] = &["default_acr_values", "default_max_age"];
 
 /// What `dev` takes from a configuration: the rest of it is settled there.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +23,10 @@ pub struct Declared {
     pub clients: Vec<Client>,
     /// Users.
     pub users: Vec<DeclaredUser>,
+    /// How people sign in.
+    pub authentication: AuthenticationSection,
+    /// What clients may ask for.
+    pub authorization: AuthorizationSection,
     /// What the server asks at because others named it.
     pub outbound: OutboundSection,
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod declared;
+mod offer;
 mod outbound;
 mod print;
 mod sources;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::master_key::Source;
 
 pub use declared::{Declared, DeclaredUser};
+pub use offer::{AuthenticationSection, AuthorizationSection};
 pub use outbound::OutboundSection;
 pub use print::Line;
 pub use sources::{Origin, Sources};
@@ -42,6 +44,10 @@ pub struct Config {
     pub refresh: RefreshSection,
     /// Sign-in sessions.
     pub sessions: SessionSection,
+    /// How people sign in.
+    pub authentication: AuthenticationSection,
+    /// What clients may ask for.
+    pub authorization: AuthorizationSection,
     /// Proofs of possession.
     pub dpop: DpopSection,
     /// The schedule of the keys.
@@ -246,6 +252,10 @@ struct Raw {
     #[serde(default)]
     sessions: SessionSection,
     #[serde(default)]
+    authentication: AuthenticationSection,
+    #[serde(default)]
+    authorization: AuthorizationSection,
+    #[serde(default)]
     dpop: DpopSection,
     #[serde(default)]
     keys: KeySection,
@@ -337,8 +347,8 @@ impl Config {
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
-        let Self { clients, users, outbound, .. } = config;
-        Ok(Declared { clients, users, outbound })
+        let Self { clients, users, authentication, authorization, outbound, .. } = config;
+        Ok(Declared { clients, users, authentication, authorization, outbound })
     }
 
     fn from_table(table: toml::Table) -> Result<Self, Faults> {
@@ -378,6 +388,8 @@ impl Config {
             tokens: raw.tokens,
             refresh: raw.refresh,
             sessions: raw.sessions,
+            authentication: raw.authentication,
+            authorization: raw.authorization,
             dpop: raw.dpop,
             keys: raw.keys,
             outbound: raw.outbound,

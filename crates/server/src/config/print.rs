@@ -32,6 +32,8 @@ impl Config {
             "tokens": self.tokens,
             "refresh": self.refresh,
             "sessions": self.sessions,
+            "authentication": self.authentication,
+            "authorization": self.authorization,
             "dpop": self.dpop,
             "keys": self.keys,
             "outbound": self.outbound,

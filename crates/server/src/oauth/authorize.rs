@@ -1,6 +1,8 @@
 //! `GET` and `POST /authorize` (OAuth 2.1 §4.1.1, OpenID Connect Core §3.1.2), and what follows
 //! once the user has signed in and agreed.
 
+mod person;
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -21,6 +23,9 @@ use crate::sign_in::{self, SignedIn};
 use crate::web::form;
 use crate::web::page::{PageError, see_other};
 use crate::web::site::Site;
+
+/// OpenID Connect Core §3.1.2.1, §5.5.1: never an answer about somebody else.
+const ANOTHER_PERSON: &str = "the request is about another person than the one who is signed in";
 
 /// Sends the browser on: to sign in, to agree, or back to the client with a code.
 pub(crate) async fn any(State(shared): State<Shared>, request: Request) -> Response {
@@ -89,6 +94,8 @@ impl Asked {
             Some(fault) => Err(fault),
             None => AuthorizationRequest::parse(&params, &client, &address, &app.issuer),
         };
+        let request =
+            request.and_then(|asked| asked.check_offer(&app.offer, &client).map(|()| asked));
         match request {
             Ok(request) => Ok((Self { client, request, address }, params)),
             Err(error) => Err(Unanswerable::Client(address.with_error(&error, &app.issuer))),
@@ -114,15 +121,11 @@ impl Asked {
             return Ok(if quiet {
                 self.fail(app, ErrorCode::LoginRequired, "nobody is signed in here")
             } else {
-                see_other(&login_url(params))
+                see_other(&login_url(params, &self.client))
             });
         };
-        let hint = params.get("id_token_hint");
-        let hinted = hint.and_then(|hint| app.read_id_token_hint(hint, process::now()));
-        if hinted.is_some_and(|token| token.subject != signed_in.account.subject) {
-            // OpenID Connect Core §3.1.2.1: never an answer about somebody else.
-            let why = "id_token_hint names another person than the one who is signed in";
-            return Ok(self.fail(app, ErrorCode::LoginRequired, why));
+        if !person::is_meant(app, &self.request, &signed_in.account) {
+            return Ok(self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON));
         }
         if !self.needs_consent(app, &signed_in).await? {
             return self.allow(app, &signed_in, false).await;
@@ -139,14 +142,16 @@ impl Asked {
     async fn needs_consent(&self, app: &App, signed_in: &SignedIn) -> Result<bool, StoreError> {
         if self.request.prompt.consent
             || self.request.scope.contains("offline_access")
+            // What is spelled out is agreed to each time: it may be a payment.
+            || !self.request.authorization_details.is_empty()
             || self.client.can_be_impersonated(&self.request.redirect_uri)
         {
             return Ok(true);
         }
         let subject = &signed_in.account.subject;
         let known = app.store().consent(subject, &self.client.client_id).await?;
-        Ok(!self.request.scope.is_within(&known.scope)
-            || self.request.audience.iter().any(|resource| !known.audience.contains(resource)))
+        let AuthorizationRequest { scope, audience, asked, .. } = &self.request;
+        Ok(!known.covers(scope, audience, &asked.claims))
     }
 
     /// Begins the grant and sends its code to the client.
@@ -156,9 +161,16 @@ impl Asked {
         signed_in: &SignedIn,
         remember: bool,
     ) -> Result<Response, StoreError> {
+        if !person::is_meant(app, &self.request, &signed_in.account) {
+            return Ok(self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON));
+        }
         let now = process::now();
         let expires_at = now.plus(app.lifetimes.code);
         let request = &self.request;
+        let details = match request.grant_details(&app.offer) {
+            Ok(details) => details,
+            Err(error) => return Ok(see_other(&self.address.with_error(&error, &app.issuer))),
+        };
         let grant = Grant {
             id: GrantId::new(now, &SystemRandom),
             subject: signed_in.account.subject.clone(),
@@ -181,6 +193,7 @@ impl Asked {
                 nonce: request.nonce.clone(),
                 dpop_jkt: request.dpop_jkt.clone(),
             }),
+            details,
         };
         let follow_session = self.client.follows_sessions();
         let code = app.keys.load().grant_tokens.issue(Kind::Code, grant.id, 0, grant.created_at);
@@ -202,12 +215,14 @@ impl Asked {
 }
 
 /// The sign-in page, which comes back to the same request. `prompt=login` is fulfilled by then,
-/// and so is `max_age`: measured again, a short one would ask for the password without end.
-fn login_url(params: &Params) -> String {
+/// and so is `max_age`: measured again, a short one would ask for the password without end. The one
+/// that the client has registered gives way to a longer one.
+fn login_url(params: &Params, client: &Client) -> String {
     let prompt = params.get("prompt").unwrap_or_default();
     let consent =
         if prompt.split(' ').any(|word| word == "consent") { "&prompt=consent" } else { "" };
-    let back = format!("/authorize?{}{consent}", params.to_query(&["prompt", "max_age"]));
+    let age = client.default_max_age.map(|_| format!("&max_age={}", u32::MAX)).unwrap_or_default();
+    let back = format!("/authorize?{}{consent}{age}", params.to_query(&["prompt", "max_age"]));
     let query =
         form_urlencoded::Serializer::new(String::new()).append_pair("continue", &back).finish();
     format!("/login?{query}")

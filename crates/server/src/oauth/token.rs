@@ -33,10 +33,11 @@ pub(crate) async fn post(
     let app = &*shared.app;
     let client = app.authenticate(&headers, &params).await?;
     app.outlive_revocation(&client.client_id).await?;
-    let TokenRequest { grant, scope, resources } = TokenRequest::parse(&params)?;
+    let TokenRequest { grant, scope, resources, authorization_details } =
+        TokenRequest::parse(&params)?;
     let proved = sender::prove(app, &client, (peer, &headers), "/token", process::now())?;
     let nonce = proved.nonce_for_next().map(str::to_owned);
-    let asked = Asked { scope, resources, proved };
+    let asked = Asked { scope, resources, authorization_details, proved };
     let answer = match grant {
         GrantRequest::AuthorizationCode { code, redirect_uri, code_verifier } => {
             let presented = code::Presented { code, redirect_uri, code_verifier };

@@ -7,6 +7,8 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use countersign_jose::AccessToken;
+use countersign_protocol::claims_request::ClaimsRequest;
+use countersign_protocol::grant::Grant;
 use countersign_protocol::release;
 use countersign_protocol::scope::Scope;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
@@ -81,14 +83,29 @@ async fn answer(app: &App, peer: SocketAddr, request: Request) -> Result<Respons
         let why = "the access token was not granted the scope openid";
         return Err(Fault::token(ErrorCode::InsufficientScope, why));
     }
-    let account = app.store().account(&token.subject).await?;
+    // The grant knows the person, whatever the client knows them by, and what it asked for.
+    let grant = grant_of(app, &token).await?.ok_or_else(invalid)?;
+    let account = app.store().account(&grant.subject).await?;
     let account = account.filter(|account| !account.disabled).ok_or_else(invalid)?;
-    let mut response = json_answer(StatusCode::OK, &release::user_info(&account, &scope));
+    let nothing = ClaimsRequest::default();
+    let own = grant.client_id == token.client_id;
+    let asked = if own { &grant.details.claims } else { &nothing };
+    let told = release::user_info(&account, &token.subject, &scope, asked);
+    let mut response = json_answer(StatusCode::OK, &told);
     allow_any_origin(response.headers_mut());
     if let Some(nonce) = proof.as_ref().and_then(CheckedProof::nonce_for_next) {
         hand_out_nonce(response.headers_mut(), nonce);
     }
     Ok(response)
+}
+
+/// The grant that a token came of. It is in the store as long as its tokens may live.
+async fn grant_of(app: &App, token: &AccessToken) -> Result<Option<Grant>, Fault> {
+    let id = token.grant_id.as_deref().and_then(|id| id.parse().ok());
+    match id {
+        Some(id) => Ok(app.store().grant(id).await?),
+        None => Ok(None),
+    }
 }
 
 /// RFC 9449 §7.2 and RFC 8705 §3: a bound token is worth nothing without what it is bound to.
@@ -209,19 +226,4 @@ fn challenge(app: &App, error: Option<&OAuthError>, dpop: bool) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::body::Body;
-
-    use super::*;
-    use crate::fixture::Fixture;
-
-    #[tokio::test]
-    async fn a_header_that_can_not_be_read_is_answered_in_the_words_of_rfc_6750() {
-        let site = Fixture::open().await;
-        let request = Request::get("/userinfo").header("authorization", &b"Bearer \xff"[..]);
-        let answer = site.send(request.body(Body::empty()).unwrap()).await;
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-        let challenge = answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
-        assert!(challenge.starts_with("Bearer error=\"invalid_request\""), "{challenge}");
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use countersign_protocol::ErrorCode;
-use countersign_protocol::release::KNOWN_SCOPES;
+use countersign_protocol::authorization_details::Described;
+use countersign_protocol::release::{self, KNOWN_SCOPES};
 
 use crate::app::Shared;
 use crate::oauth::authorize::Asked;
@@ -36,13 +37,16 @@ pub(crate) async fn get(
     let client = &asked.client;
     let form_target = web_headers::csp_source(asked.redirect_uri());
     let host = form_target.clone().unwrap_or_default();
+    let claims = release::beside_scope(&asked.request.asked.claims, &asked.request.scope);
+    let claims = claims.into_iter().filter_map(ScopeLine::of_claim);
     let template = ConsentPage {
         csrf: &form.token,
         request: &params.to_query(&[]),
         client_name: client.client_name.as_deref().unwrap_or(&client.client_id),
         client_host: host.split_once("://").map_or(host.as_str(), |(_, host)| host),
         username: &signed_in.account.username,
-        scopes: asked.request.scope.iter().map(ScopeLine::new).collect(),
+        scopes: asked.request.scope.iter().map(ScopeLine::new).chain(claims).collect(),
+        details: asked.request.authorization_details.describe(),
         resources: asked.request.audience.clone(),
         policy_uri: client.policy_uri.as_deref(),
         tos_uri: client.tos_uri.as_deref(),
@@ -93,8 +97,10 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) client_host: &'a str,
     /// The person who is signed in.
     pub(crate) username: &'a str,
-    /// The scopes asked for, in words.
+    /// The scopes and the single claims asked for, in words.
     pub(crate) scopes: Vec<ScopeLine>,
+    /// Access that is spelled out (RFC 9396).
+    pub(crate) details: Vec<Described>,
     /// The resources that the token would be good for.
     pub(crate) resources: Vec<String>,
     /// The application's privacy policy. Shown only when it is an `https` or `http` address.
@@ -103,10 +109,10 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) tos_uri: Option<&'a str>,
 }
 
-/// One scope and what it means.
+/// One scope or claim and what it means.
 #[derive(Debug)]
 pub(crate) struct ScopeLine {
-    /// The scope as it stands in the request.
+    /// The name as it stands in the request.
     pub(crate) name: String,
     /// What it allows, as the end of the sentence "It would be able to …".
     pub(crate) description: String,
@@ -120,6 +126,12 @@ impl ScopeLine {
             |scope| scope.description.to_owned(),
         );
         Self { name: name.to_owned(), description }
+    }
+
+    /// A claim that no scope of the request releases (OpenID Connect Core §5.5).
+    fn of_claim(name: &str) -> Option<Self> {
+        let description = format!("see {}", release::in_words(name)?);
+        Some(Self { name: name.to_owned(), description })
     }
 }
 

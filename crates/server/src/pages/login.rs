@@ -7,6 +7,7 @@ use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use countersign_protocol::account::canonical_username;
 use countersign_protocol::wire::params::Params;
 use countersign_store::StoreError;
 
@@ -92,7 +93,8 @@ async fn show(
     failure: Option<Failure>,
     status: StatusCode,
 ) -> Response {
-    let (client_name, form_target) = describe_target(app, target).await;
+    let Target { client_name, form_target, login_hint } = describe_target(app, target).await;
+    let username = if failure.is_none() { &*login_hint } else { username };
     let form = csrf::issue(&app.site, headers);
     let retry_after_s = match &failure {
         Some(Failure::Wait(seconds)) => Some(*seconds),
@@ -120,15 +122,29 @@ async fn show(
     response
 }
 
-/// The application behind the page that comes next, and where the chain of redirects may end.
-async fn describe_target(app: &App, target: &str) -> (Option<String>, Option<String>) {
+/// What is known of the page that comes next.
+#[derive(Default)]
+struct Target {
+    /// The application behind it.
+    client_name: Option<String>,
+    /// Where the chain of redirects may end.
+    form_target: Option<String>,
+    /// The user name that the application expects (OpenID Connect Core §3.1.2.1).
+    login_hint: String,
+}
+
+async fn describe_target(app: &App, target: &str) -> Target {
     let query = target.split_once('?').map(|(_, query)| query.as_bytes()).unwrap_or_default();
     let params = Params::parse(query).unwrap_or_default();
-    let Some(client_id) = params.get("client_id") else { return (None, None) };
-    let Ok(Some(client)) = app.client(client_id).await else { return (None, None) };
+    let Some(client_id) = params.get("client_id") else { return Target::default() };
+    let Ok(Some(client)) = app.client(client_id).await else { return Target::default() };
     let uri = params.get("redirect_uri").filter(|uri| client.takes_answers_at(uri));
     let name = client.client_name.clone().unwrap_or_else(|| client.client_id.clone());
-    (Some(name), uri.and_then(web_headers::csp_source))
+    Target {
+        client_name: Some(name),
+        form_target: uri.and_then(web_headers::csp_source),
+        login_hint: params.get("login_hint").and_then(canonical_username).unwrap_or_default(),
+    }
 }
 
 /// Where to go after signing in: a page of this server that may follow, never another site.

@@ -1,5 +1,7 @@
 use askama::Template;
 
+use countersign_protocol::authorization_details::Described;
+
 use super::account::{AccountPage, ConsentLine, GrantLine, SessionLine};
 use super::consent::{ConsentPage, ScopeLine};
 use super::device::{DeviceConsentPage, DeviceDonePage, DevicePage};
@@ -31,6 +33,7 @@ fn consent() -> ConsentPage<'static> {
         client_host: "127.0.0.1:8080",
         username: "alice",
         scopes: vec![ScopeLine { name: "openid".into(), description: "know who you are".into() }],
+        details: Vec::new(),
         resources: vec!["http://127.0.0.1:8080/sample".into()],
         policy_uri: Some("https://demo.example/privacy"),
         tos_uri: Some("http://demo.example/terms"),
@@ -84,6 +87,7 @@ fn all_pages(text: &'static str) -> Vec<(&'static str, String)> {
         client_host: text,
         username: text,
         scopes: vec![ScopeLine { name: own(), description: own() }],
+        details: vec![Described { kind: own(), members: vec![(own(), own())] }],
         resources: vec![own()],
         policy_uri: Some("https://demo.example/\"><script>"),
         tos_uri: Some("https://demo.example/' onclick='x"),

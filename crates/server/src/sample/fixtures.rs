@@ -48,6 +48,8 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
         tokens: TokenSection::default(),
         refresh: RefreshSection::default(),
         sessions: SessionSection::default(),
+        authentication: declared.authentication,
+        authorization: declared.authorization,
         dpop: DpopSection::default(),
         keys: KeySection::default(),
         outbound: declared.outbound,

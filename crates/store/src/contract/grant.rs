@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 
+use countersign_protocol::authorization_details::AuthorizationDetails;
+use countersign_protocol::claims_request::Asked;
 use countersign_protocol::grant::{EndReason, Grant, Sender};
+use countersign_protocol::grant_details::GrantDetails;
+use countersign_protocol::{authorization_code, refresh_family};
 
-use super::samples::{Checked, NOW, begin, grant, later, moment, pending_grant, scope, stored};
-use crate::store::{Consent, GrantSelector, NewGrant, Store};
+use super::samples::{
+    Checked, NOW, begin, code, details, grant, later, moment, pending_grant, redeem, rotate, scope,
+    stored, token,
+};
+use crate::store::{CodeOutcome, Consent, GrantSelector, NewGrant, RotationOutcome, Store};
 
 pub(super) async fn comes_back_as_it_was_stored(store: Arc<dyn Store>) -> Checked {
     let odd = Grant {
@@ -19,7 +26,8 @@ pub(super) async fn comes_back_as_it_was_stored(store: Arc<dyn Store>) -> Checke
         ..grant(3)
     };
     let bound = Grant { sender: Sender::Dpop("jkt".into()), ..pending_grant(4) };
-    let grants = [grant(1), pending_grant(2), odd, bound];
+    let detailed = Grant { details: details(), ..grant(5) };
+    let grants = [grant(1), pending_grant(2), odd, bound, detailed];
     begin(&*store, grants.clone()).await?;
     for before in grants {
         assert_eq!(store.grant(before.id).await?, Some(before));
@@ -64,6 +72,30 @@ pub(super) async fn lists_are_newest_first_and_limited(store: Arc<dyn Store>) ->
     Ok(())
 }
 
+pub(super) async fn details_stay_through_code_and_refresh(store: Arc<dyn Store>) -> Checked {
+    let wide = Some(AuthorizationDetails::read(r#"[{"type":"other"}]"#).expect("well-formed"));
+    begin(&*store, [Grant { details: details(), ..pending_grant(1) }]).await?;
+    let more = authorization_code::Presented { authorization_details: wide.clone(), ..code() };
+    let refused = redeem(&*store, 1, more, later(1)).await?;
+    assert!(matches!(refused, CodeOutcome::Refused(_)), "{refused:?}");
+    let same = Some(details().authorization_details);
+    let same = authorization_code::Presented { authorization_details: same, ..code() };
+    let CodeOutcome::Redeemed { grant, .. } = redeem(&*store, 1, same, later(1)).await? else {
+        panic!("it asks for no more than what was granted");
+    };
+    assert_eq!(grant.details, details());
+    let more = refresh_family::Presented { authorization_details: wide, ..token(1) };
+    let refused = rotate(&*store, 1, more, later(2)).await?;
+    let RotationOutcome::Refused(why) = refused else { panic!("{refused:?}") };
+    assert_eq!(why, refresh_family::Refusal::DetailsNotGranted);
+    let RotationOutcome::Rotated(grant) = rotate(&*store, 1, token(1), later(2)).await? else {
+        panic!("the refused request has changed nothing");
+    };
+    assert_eq!(grant.details, details());
+    assert_eq!(stored(&*store, 1).await?.details, details());
+    Ok(())
+}
+
 pub(super) async fn consent_is_remembered_when_wanted(store: Arc<dyn Store>) -> Checked {
     assert_eq!(store.consent("alice", "shop").await?, Consent::default());
     begin(&*store, [grant(1)]).await?;
@@ -94,8 +126,28 @@ pub(super) async fn consent_grows_only_by_what_was_agreed_to(store: Arc<dyn Stor
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let grant = Grant { scope: scope(asked), audience: words(at), ..grant(number) };
         store.begin_grant(NewGrant { grant, remember: true, follow_session: false }).await?;
-        let expected = Consent { scope: scope(remembered), audience: words(there) };
+        let (scope, audience) = (scope(remembered), words(there));
+        let expected = Consent { scope, audience, ..Consent::default() };
         assert_eq!(store.consent("alice", "shop").await?, expected, "{asked} at {at}");
+    }
+    Ok(())
+}
+
+pub(super) async fn consent_to_single_claims_adds_up(store: Arc<dyn Store>) -> Checked {
+    let details = |claims: &str| GrantDetails {
+        claims: Asked::read(claims).expect("samples are well-formed").claims,
+        ..details()
+    };
+    let steps = [
+        (r#"{"userinfo":{"email":null}}"#, "openid", vec!["email"]),
+        (r#"{"id_token":{"name":null}}"#, "openid profile", vec!["email", "name"]),
+        ("{}", "openid", vec!["email", "name"]),
+    ];
+    for ((claims, words, expected), number) in steps.into_iter().zip(1..) {
+        let grant = Grant { details: details(claims), scope: scope(words), ..grant(number) };
+        store.begin_grant(NewGrant { grant, remember: true }).await?;
+        let known = store.consent("alice", "shop").await?.claims;
+        assert_eq!(known.iter().collect::<Vec<_>>(), expected, "{claims}");
     }
     Ok(())
 }

@@ -6,8 +6,11 @@ use std::time::Duration;
 use countersign_jose::Algorithm;
 use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
+use countersign_protocol::authorization_details::AuthorizationDetails;
+use countersign_protocol::claims_request::Asked;
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::{Grant, GrantId, PendingCode, Sender};
+use countersign_protocol::grant_details::GrantDetails;
 use countersign_protocol::key_schedule::{self, KeyLife, KeyUse, Wish};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
@@ -64,6 +67,19 @@ pub(crate) fn grant(number: u8) -> Grant {
         expires_at: NOW.plus(lifetimes.refresh_absolute),
         ended: None,
         pending: None,
+        details: GrantDetails::default(),
+    }
+}
+
+/// What few grants have.
+pub(crate) fn details() -> GrantDetails {
+    let claims = r#"{"userinfo":{"email":{"value":"a'b"}},"id_token":{"name":null}}"#;
+    let details = r#"[{"type":"payment","amount":{"value":"1.50"}}]"#;
+    GrantDetails {
+        acr: Some("1".into()),
+        claims: Asked::read(claims).expect("samples are well-formed").claims,
+        authorization_details: AuthorizationDetails::read(details)
+            .expect("samples are well-formed"),
     }
 }
 
@@ -96,6 +112,7 @@ pub(crate) fn code() -> authorization_code::Presented {
         confidential: false,
         refreshable: true,
         resources: Vec::new(),
+        authorization_details: None,
     }
 }
 
@@ -108,6 +125,7 @@ pub(crate) fn token(generation: u64) -> refresh_family::Presented {
         sender: Sender::Bearer,
         scope: None,
         resources: Vec::new(),
+        authorization_details: None,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::store::{
 
 const COLUMNS: &str = "SELECT id, subject, client_id, scope, audience, auth_time, amr, session_id,
     sender, generation, rotated_at, created_at, idle_expires_at, expires_at, ended_at,
-    ended_reason, pending FROM grants";
+    ended_reason, pending, details FROM grants";
 
 pub(super) const ROTATE: &str =
     "UPDATE grants SET generation = ?2, rotated_at = ?3, idle_expires_at = ?4 WHERE id = ?1";
@@ -28,7 +28,7 @@ fn read(row: &Row<'_>) -> Result<Grant> {
     let time = |at| row.get(at).map(|Millis(time)| time);
     let ended: Option<Millis> = row.get(14)?;
     let reason: Option<String> = row.get(15)?;
-    let pending: Option<Json<_>> = row.get(16)?;
+    let (pending, details): (Option<Json<_>>, Option<Json<_>>) = (row.get(16)?, row.get(17)?);
     let scope: String = row.get(3)?;
     let (Id(id), Json(audience), Json(amr)) = (row.get(0)?, row.get(4)?, row.get(6)?);
     let (Json(sender), Count(generation)) = (row.get(8)?, row.get(9)?);
@@ -54,6 +54,7 @@ fn read(row: &Row<'_>) -> Result<Grant> {
             _ => return Err(unreadable("the end of a grant")),
         },
         pending: pending.map(|Json(pending)| pending),
+        details: details.map(|Json(details)| details).unwrap_or_default(),
     })
 }
 
@@ -106,8 +107,8 @@ pub(super) fn begin(connection: &Connection, grant: &Grant) -> Result<()> {
         .prepare_cached(
             "INSERT INTO grants (id, subject, client_id, scope, audience, auth_time, amr,
                  session_id, sender, generation, rotated_at, created_at, idle_expires_at,
-                 expires_at, pending)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 expires_at, pending, details)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             Id(grant.id),
@@ -125,6 +126,7 @@ pub(super) fn begin(connection: &Connection, grant: &Grant) -> Result<()> {
             Millis(grant.idle_expires_at),
             Millis(grant.expires_at),
             grant.pending.as_ref().map(Json),
+            (!grant.details.is_empty()).then_some(Json(&grant.details)),
         ])?;
     Ok(())
 }
@@ -293,13 +295,14 @@ fn publish(connection: &Connection, grant: &Grant, expires_at: Timestamp) -> Res
 pub(super) fn consent(connection: &Connection, subject: &str, client_id: &str) -> Result<Consent> {
     let found = connection
         .prepare_cached(
-            "SELECT scope, audience FROM consent WHERE subject = ?1 AND client_id = ?2",
+            "SELECT scope, audience, claims FROM consent WHERE subject = ?1 AND client_id = ?2",
         )?
         .query_row((subject, client_id), |row| {
             let scope: String = row.get(0)?;
-            let Json(audience) = row.get(1)?;
+            let (Json(audience), claims): (_, Option<Json<_>>) = (row.get(1)?, row.get(2)?);
+            let claims = claims.map(|Json(claims)| claims).unwrap_or_default();
             let scope = Scope::parse(&scope).map_err(|_| unreadable("a stored scope"))?;
-            Ok(Consent { scope, audience })
+            Ok(Consent { scope, audience, claims })
         })
         .optional()?;
     Ok(found.unwrap_or_default())
@@ -307,19 +310,23 @@ pub(super) fn consent(connection: &Connection, subject: &str, client_id: &str) -
 
 /// Adds what was agreed to now to what was agreed to before, as far as the two add up.
 pub(super) fn remember_consent(connection: &Connection, grant: &Grant) -> Result<()> {
-    let new = Consent { scope: grant.scope.clone(), audience: grant.audience.clone() };
+    let claims = grant.details.claims.names().into_iter().map(str::to_owned).collect();
+    let new = Consent { scope: grant.scope.clone(), audience: grant.audience.clone(), claims };
     let known = consent(connection, &grant.subject, &grant.client_id)?.and(new);
     connection
         .prepare_cached(
-            "INSERT INTO consent (subject, client_id, scope, audience) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO consent (subject, client_id, scope, audience, claims)
+             VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (subject, client_id)
-             DO UPDATE SET scope = excluded.scope, audience = excluded.audience",
+             DO UPDATE SET scope = excluded.scope, audience = excluded.audience,
+                 claims = excluded.claims",
         )?
         .execute((
             &grant.subject,
             &grant.client_id,
             known.scope.to_string(),
             Json(&known.audience),
+            (!known.claims.is_empty()).then_some(Json(&known.claims)),
         ))?;
     Ok(())
 }

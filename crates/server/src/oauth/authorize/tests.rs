@@ -1,8 +1,44 @@
 use countersign_jose::{IdToken, jwt};
 use countersign_protocol::keyring::DEFAULT_ALGORITHM;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::fixture::flow::{Caller, WEB, claims, returned};
 use crate::fixture::{Fixture, PASSWORD, body, location, session_of};
+
+/// Clients that ask for more than usual.
+const MORE: &str = r#"
+[authentication]
+acr = ["1", "urn:example:password"]
+[authorization]
+details_types = ["payment", "account"]
+[[client]]
+client_id = "bank"
+client_secret = "a secret of the bank's client"
+redirect_uris = ["https://bank.example/cb"]
+grant_types = ["authorization_code", "refresh_token", "client_credentials"]
+resources = ["https://a.example", "https://b.example"]
+authorization_details_types = ["payment"]
+[[client]]
+client_id = "strict"
+client_secret = "a secret of the strict one"
+redirect_uris = ["https://strict.example/cb"]
+default_max_age = 0
+default_acr_values = ["urn:example:password"]
+require_auth_time = true
+"#;
+
+const BANK: Caller = Caller {
+    client_id: "bank",
+    client_secret: "a secret of the bank's client",
+    redirect_uri: "https://bank.example/cb",
+};
+
+const STRICT: Caller = Caller {
+    client_id: "strict",
+    client_secret: "a secret of the strict one",
+    redirect_uri: "https://strict.example/cb",
+};
 
 /// Signs alice in and gives the session's secret and where she is led to.
 async fn sign_in(site: &Fixture, session: &str, target: &str) -> (String, String) {
@@ -70,4 +106,186 @@ async fn a_hint_at_another_person_gets_no_answer_about_this_one() {
         let answer = site.get(&site.authorize(&[("id_token_hint", hint)]), Some(&secret)).await;
         assert!(location(&answer).contains(expected), "{}", location(&answer));
     }
+}
+
+#[tokio::test]
+async fn the_authentication_context_is_told_where_it_was_asked_for() {
+    let site = Fixture::open_with(MORE).await;
+    let session = site.sign_in("alice").await;
+    let acr = |value: &str| json!({ "id_token": { "acr": { "essential": true, "value": value } } });
+    let (met, unmet) = (acr("urn:example:password").to_string(), acr("2").to_string());
+    let liked = json!({ "id_token": { "acr": { "values": ["2"] } } }).to_string();
+    for (more, expected) in [
+        (&[][..], Ok(Value::Null)),
+        (&[("acr_values", "2 urn:example:password 1")], Ok(json!("urn:example:password"))),
+        (&[("acr_values", "2")], Err("unmet_authentication_requirements")),
+        (&[("acr_values", "2"), ("prompt", "none")], Err("unmet_authentication_requirements")),
+        (&[("claims", &*met)], Ok(json!("urn:example:password"))),
+        (&[("claims", &*unmet)], Err("unmet_authentication_requirements")),
+        (&[("claims", &*liked)], Ok(json!("1"))),
+    ] {
+        let back = site.agree(&session, &WEB.request(more)).await;
+        let got = match back.get("code") {
+            None => Err(back.get("error").unwrap()),
+            Some(code) => {
+                let (_, tokens) = site.redeem(WEB, code, &[]).await;
+                let (id, access) = (claims(&tokens["id_token"]), claims(&tokens["access_token"]));
+                assert_eq!(id["acr"], access["acr"], "RFC 9068 §2.2.1");
+                for token in [&id, &access] {
+                    assert_eq!(token["amr"], json!(["pwd"]));
+                    assert!(token["auth_time"].is_u64(), "{token}");
+                }
+                Ok(id["acr"].clone())
+            }
+        };
+        assert_eq!(got, expected.map_err(|code| code), "{more:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_has_registered_holds_for_requests_that_say_nothing() {
+    let site = Fixture::open_with(MORE).await;
+    let (session, _) = sign_in(&site, "a visit", "").await;
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let asked = site.get(&STRICT.request(&[]), Some(&session)).await;
+    let target = continued(location(&asked));
+    let (session, next) = sign_in(&site, &session, &target).await;
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let back = site.agree(&session, &next).await;
+    let (_, tokens) = site.redeem(STRICT, back.get("code").unwrap(), &[]).await;
+    let id_token = claims(&tokens["id_token"]);
+    assert_eq!(id_token["acr"], "urn:example:password");
+    assert!(id_token["auth_time"].is_u64());
+}
+
+#[tokio::test]
+async fn hints_fill_the_form_in_and_looks_are_taken_as_they_come() {
+    let site = Fixture::open().await;
+    let hints = [
+        ("login_hint", " Alice "),
+        ("ui_locales", "de-AT xx"),
+        ("display", "popup"),
+        ("max_age", "600"),
+    ];
+    let asked = site.get(&WEB.request(&hints), None).await;
+    let login = location(&asked).to_owned();
+    let page = body(site.get(&login, None).await).await;
+    assert!(page.contains("name=\"username\" type=\"text\" value=\"alice\""), "{page}");
+    let wrong = [("username", "bob"), ("password", "x"), ("continue", &*continued(&login))];
+    let page = body(site.submit("/login", "a visit", &wrong).await).await;
+    assert!(page.contains("value=\"bob\""), "what was typed goes before what was hinted");
+}
+
+#[tokio::test]
+async fn who_may_not_be_shown_anything_gets_the_error_that_says_why() {
+    let site = Fixture::open().await;
+    let quiet = WEB.request(&[("prompt", "none")]);
+    let error = |answer: &Response| returned(location(answer)).get("error").map(str::to_owned);
+    assert_eq!(error(&site.get(&quiet, None).await).as_deref(), Some("login_required"));
+    let session = site.sign_in("alice").await;
+    let asked = site.get(&quiet, Some(&session)).await;
+    assert_eq!(error(&asked).as_deref(), Some("consent_required"));
+    site.agree(&session, &WEB.request(&[])).await;
+    let asked = site.get(&quiet, Some(&session)).await;
+    assert!(returned(location(&asked)).get("code").is_some(), "{}", location(&asked));
+    for (prompt, expected) in [
+        ("none login", "error=invalid_request"),
+        ("none consent", "error=invalid_request"),
+        ("none select_account", "error=invalid_request"),
+        ("dance", "error=invalid_request"),
+        ("login", "/login?"),
+        ("select_account", "/login?"),
+        ("login consent", "/login?"),
+        ("consent", "/consent?"),
+    ] {
+        let asked = site.get(&WEB.request(&[("prompt", prompt)]), Some(&session)).await;
+        assert!(location(&asked).contains(expected), "{prompt}: {}", location(&asked));
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    let aged = WEB.request(&[("prompt", "none"), ("max_age", "0")]);
+    assert_eq!(error(&site.get(&aged, Some(&session)).await).as_deref(), Some("login_required"));
+}
+
+#[tokio::test]
+async fn details_are_shown_and_go_into_the_tokens_they_concern() {
+    let site = Fixture::open_with(MORE).await;
+    let session = site.sign_in("alice").await;
+    let pay = |actions: &[&str]| {
+        json!({ "type": "payment", "locations": ["https://a.example"], "actions": actions,
+            "amount": { "currency": "EUR", "value": "12.50" } })
+    };
+    let all = json!([pay(&["initiate", "status"])]).to_string();
+    let more = [
+        ("authorization_details", &*all),
+        ("resource", "https://a.example"),
+        ("resource", "https://b.example"),
+    ];
+    let request = BANK.request(&more);
+    let page =
+        body(site.get(&request.replace("/authorize", "/consent"), Some(&session)).await).await;
+    for words in ["in detail, <bdi>payment", "currency: EUR; value: 12.50", "initiate, status"] {
+        assert!(page.contains(words), "{page}");
+    }
+    for _ in 0..2 {
+        // Each time anew.
+        let asked = site.get(&request, Some(&session)).await;
+        assert!(location(&asked).starts_with("/consent?"));
+        site.agree(&session, &request).await;
+    }
+    let code = async || site.agree(&session, &request).await.get("code").unwrap().to_owned();
+
+    let (_, tokens) = site.redeem(BANK, &code().await, &[]).await;
+    assert_eq!(tokens["authorization_details"].to_string(), all);
+    assert_eq!(claims(&tokens["access_token"])["authorization_details"].to_string(), all);
+    let less = json!([pay(&["status"])]).to_string();
+    let more = json!([pay(&["cancel"])]).to_string();
+    let (_, narrow) = site.redeem(BANK, &code().await, &[("authorization_details", &*less)]).await;
+    assert_eq!(claims(&narrow["access_token"])["authorization_details"].to_string(), less);
+    let (status, wide) =
+        site.redeem(BANK, &code().await, &[("authorization_details", &*more)]).await;
+    assert_eq!(
+        (status, &wide["error"]),
+        (StatusCode::BAD_REQUEST, &json!("invalid_authorization_details"))
+    );
+
+    let refresh = async |token: &Value, more: &[(&str, &str)]| {
+        let token = token["refresh_token"].as_str().unwrap();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        site.token_request(BANK, &[&form[..], more].concat()).await.1
+    };
+    let wide = refresh(&tokens, &[("authorization_details", &*more)]).await;
+    assert_eq!(wide["error"], "invalid_authorization_details");
+    // The other API has no business with it.
+    let tokens = refresh(&tokens, &[("resource", "https://b.example")]).await;
+    assert_eq!(tokens["authorization_details"], Value::Null);
+    assert_eq!(claims(&tokens["access_token"])["authorization_details"], Value::Null);
+    let tokens = refresh(&tokens, &[]).await;
+    assert_eq!(claims(&tokens["access_token"])["authorization_details"].to_string(), all);
+}
+
+#[tokio::test]
+async fn details_that_are_not_offered_to_a_client_are_refused() {
+    let site = Fixture::open_with(MORE).await;
+    let session = site.sign_in("alice").await;
+    let details = |kind: &str| json!([{ "type": kind }]).to_string();
+    for (caller, kind) in [(BANK, "account"), (BANK, "unknown"), (WEB, "payment")] {
+        let request = caller.request(&[("authorization_details", &details(kind))]);
+        let back = site.agree(&session, &request).await;
+        assert_eq!(back.get("error"), Some("invalid_authorization_details"), "{kind}");
+    }
+    let own = async |kind: &str| {
+        let details = details(kind);
+        let form = [("grant_type", "client_credentials"), ("authorization_details", &*details)];
+        site.token_request(BANK, &form).await
+    };
+    let (status, refused) = own("account").await;
+    assert_eq!(
+        (status, &refused["error"]),
+        (StatusCode::BAD_REQUEST, &json!("invalid_authorization_details"))
+    );
+    let (_, tokens) = own("payment").await;
+    assert_eq!(
+        claims(&tokens["access_token"])["authorization_details"],
+        json!([{ "type": "payment" }])
+    );
 }

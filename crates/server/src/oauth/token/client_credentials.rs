@@ -17,9 +17,12 @@ pub(super) async fn grant(
     client.require(GrantType::ClientCredentials)?;
     let scope = client.grantable_scope(asked.scope.as_ref(), GrantType::ClientCredentials)?;
     let audience = client.audience(&asked.resources, &app.issuer)?;
+    let details = asked.authorization_details.unwrap_or_default();
+    app.offer.check_details(&details, client)?;
     asked.proved.use_once(app, process::now()).await?;
     let sender = &asked.proved.sender;
-    let answer = issue::for_client(app, client, (&scope, &audience), sender).await?;
+    let what = (&scope, &audience[..], details);
+    let answer = issue::for_client(app, client, what, sender).await?;
     // Asked after the time of issue was taken: a client that is revoked from here on is revoked up
     // to a later time, so no token without a grant slips through.
     app.client(&client.client_id).await?.ok_or_else(client::unauthenticated)?;

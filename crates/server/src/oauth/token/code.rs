@@ -38,6 +38,7 @@ pub(super) async fn redeem(
         redirect_uri: presented.redirect_uri,
         code_verifier: presented.code_verifier,
         resources: asked.resources.clone(),
+        authorization_details: asked.authorization_details.clone(),
         sender: sender.clone(),
         confidential: client.is_confidential(),
         refreshable: client.may_use(GrantType::RefreshToken),
@@ -64,9 +65,12 @@ pub(super) async fn redeem(
         }
         CodeOutcome::Redeemed { grant, nonce } => {
             let audience = issue::narrow(&grant, &asked.resources);
+            let named = asked.authorization_details.as_ref();
+            let details = &issue::narrow_details(&grant, named, &audience);
             let (scope, audience) = (&grant.scope, &audience[..]);
             let listed = listing.zip(place).map(|(listing, place)| listing.at(place));
-            let order = Order { grant: &grant, scope, audience, nonce, sender, listed, now };
+            let grant = &*grant;
+            let order = Order { grant, scope, audience, details, nonce, sender, listed, now };
             let answer = issue::for_grant(app, client, order).await?;
             decided.committed().await?;
             app.metrics.issued("authorization_code");

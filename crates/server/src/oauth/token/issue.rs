@@ -1,11 +1,13 @@
 //! The tokens themselves: what is said in them, and the key that they are signed with.
 
 use countersign_jose::{AccessToken, IdToken, jwt};
+use countersign_protocol::authorization_details::AuthorizationDetails;
 use countersign_protocol::client::{Client, GrantType};
 use countersign_protocol::grant::{Grant, Sender, token_type};
 use countersign_protocol::grant_token::Kind;
 use countersign_protocol::release;
 use countersign_protocol::scope::Scope;
+use countersign_protocol::token::with_details;
 use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
@@ -21,6 +23,7 @@ use crate::web::oauth_error::ErrorAnswer;
 pub(super) struct Asked {
     pub(super) scope: Option<Scope>,
     pub(super) resources: Vec<String>,
+    pub(super) authorization_details: Option<AuthorizationDetails>,
     /// The key or certificate that the request proved to hold.
     pub(super) proved: Proved,
 }
@@ -31,6 +34,8 @@ pub(super) struct Order<'a> {
     pub(super) grant: &'a Grant,
     pub(super) scope: &'a Scope,
     pub(super) audience: &'a [String],
+    /// What of the grant's details it will carry.
+    pub(super) details: &'a AuthorizationDetails,
     /// For the id token.
     pub(super) nonce: Option<String>,
     /// Whose access token it will be; the grant itself may be bound to nobody.
@@ -54,15 +59,20 @@ pub(super) async fn for_grant(
     client: &Client,
     order: Order<'_>,
 ) -> Result<TokenAnswer, ErrorAnswer> {
-    let Order { grant, scope, audience, nonce, sender, listed, now } = order;
-    let extra = if scope.contains("roles") {
-        let account = app.store().account(&grant.subject).await?;
-        account.map(|account| release::access_token_claims(&account, scope)).unwrap_or_default()
+    let Order { grant, scope, audience, details, nonce, sender, listed, now } = order;
+    // Few tokens say anything about the account itself.
+    let asked = &grant.details.claims;
+    let account = if scope.contains("roles") || !asked.id_token.is_empty() {
+        app.store().account(&grant.subject).await?
     } else {
-        serde_json::Map::new()
+        None
     };
+    let extra = account.as_ref().map(|account| release::access_token_claims(account, scope));
+    let told = account.as_ref().map(|account| release::id_token_claims(account, asked));
     let issuing = app.issuing(now);
+    let extra = extra.unwrap_or_default();
     let claims = issuing.access_token_for_grant(grant, scope, audience, extra);
+    let claims = with_details(claims, details);
     let mut claims = AccessToken { confirmation: sender.confirmation(), ..claims };
     if let Some(listed) = &listed {
         claims.token_id.clone_from(&listed.token_id);
@@ -71,7 +81,9 @@ pub(super) async fn for_grant(
     let id_token = if scope.contains("openid") {
         let algorithm = client.id_token_algorithm();
         let key = app.signing_key(algorithm).await?;
+        let told = told.unwrap_or_default();
         let claims = issuing.id_token(grant, nonce, algorithm, &access_token);
+        let claims = IdToken { extra: told, ..claims };
         Some(jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?)
     } else {
         None
@@ -83,6 +95,7 @@ pub(super) async fn for_grant(
         refresh_token_timeout: seconds(grant.idle_expires_at),
         authorization_expires_in: seconds(grant.expires_at),
         id_token,
+        authorization_details: details.clone(),
         ..answer(app, access_token, &claims, scope)
     })
 }
@@ -91,11 +104,12 @@ pub(super) async fn for_grant(
 pub(super) async fn for_client(
     app: &App,
     client: &Client,
-    (scope, audience): (&Scope, &[String]),
+    (scope, audience, details): (&Scope, &[String], AuthorizationDetails),
     sender: &Sender,
 ) -> Result<TokenAnswer, ErrorAnswer> {
     let issuing = app.issuing(process::now());
     let claims = issuing.access_token_for_client(&client.client_id, scope, audience);
+    let claims = with_details(claims, &details);
     let claims = AccessToken { confirmation: sender.confirmation(), ..claims };
     let listed = if client.status_list {
         Some(Listed::of_client(app, client, &claims).await?)
@@ -103,7 +117,8 @@ pub(super) async fn for_client(
         None
     };
     let access_token = access_token(app, client, &claims, listed.as_ref()).await?;
-    Ok(answer(app, access_token, &claims, scope))
+    let answer = answer(app, access_token, &claims, scope);
+    Ok(TokenAnswer { authorization_details: details, ..answer })
 }
 
 /// The resources of this access token: those that were named, or all of the grant's. The rule
@@ -111,6 +126,17 @@ pub(super) async fn for_client(
 pub(super) fn narrow(grant: &Grant, resources: &[String]) -> Vec<String> {
     let named = |known: &&String| resources.is_empty() || resources.contains(known);
     grant.audience.iter().filter(named).cloned().collect()
+}
+
+/// The details of this access token: those that were named, or all of the grant's, as far as they
+/// concern its resources. The rule has refused whatever is more.
+pub(super) fn narrow_details(
+    grant: &Grant,
+    named: Option<&AuthorizationDetails>,
+    audience: &[String],
+) -> AuthorizationDetails {
+    let details = named.unwrap_or(&grant.details.authorization_details);
+    details.for_audience(audience, &grant.audience)
 }
 
 /// An access token on the wire, in the form that its resources, or else its client, want.
@@ -147,6 +173,7 @@ fn answer(app: &App, access_token: String, claims: &AccessToken, scope: &Scope) 
         refresh_token_timeout: None,
         authorization_expires_in: None,
         id_token: None,
+        authorization_details: AuthorizationDetails::default(),
         scope: (!scope.is_empty()).then(|| scope.to_string()),
     }
 }

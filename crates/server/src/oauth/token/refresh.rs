@@ -31,6 +31,7 @@ pub(super) async fn rotate(
         sender: asked.proved.sender.clone(),
         scope: asked.scope.clone(),
         resources: asked.resources.clone(),
+        authorization_details: asked.authorization_details.clone(),
     };
     let settings = Settings {
         retry_window: app.lifetimes.retry_window,
@@ -64,8 +65,9 @@ pub(super) async fn rotate(
     let audience = issue::narrow(&grant, &asked.resources);
     let scope = asked.scope.unwrap_or_else(|| grant.scope.clone());
     let (sender, now) = (&asked.proved.sender, moment.now);
-    let (scope, audience) = (&scope, &audience[..]);
-    let order = Order { grant: &grant, scope, audience, nonce: None, sender, listed, now };
+    let details = issue::narrow_details(&grant, asked.authorization_details.as_ref(), &audience);
+    let (scope, audience, details) = (&scope, &audience[..], &details);
+    let order = Order { grant: &grant, scope, audience, details, nonce: None, sender, listed, now };
     let answer = issue::for_grant(app, client, order).await?;
     decided.committed().await?;
     app.metrics.refreshed(result);
@@ -92,6 +94,7 @@ fn refused(refusal: Refusal) -> OAuthError {
     let code = match refusal {
         Refusal::ScopeTooWide => ErrorCode::InvalidScope,
         Refusal::ResourceNotGranted => ErrorCode::InvalidTarget,
+        Refusal::DetailsNotGranted => ErrorCode::InvalidAuthorizationDetails,
         _ => ErrorCode::InvalidGrant,
     };
     OAuthError::new(code, refusal.to_string())
