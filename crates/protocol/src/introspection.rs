@@ -165,6 +165,7 @@ mod tests {
             expires_at: now.plus(Duration::from_secs(5_000)),
             ended: None,
             pending: None,
+            details: crate::grant_details::GrantDetails::default(),
         };
         let about = |json: &str| {
             Introspection::of_refresh_token(&grant, &caller(json), "https://id.example", now)

@@ -146,19 +146,6 @@ impl Fixture {
         }
     }
 
-    /// Signs alice in, and gives the secret of her session.
-    pub(crate) async fn sign_in(&self) -> String {
-        let form = [("username", "alice"), ("password", PASSWORD)];
-        session_of(&self.submit("/login", "a visit", &form).await)
-    }
-
-    /// Agrees to an authorization request, and gives the address that leads back to the client.
-    pub(crate) async fn agree(&self, session: &str, request: &str) -> String {
-        let query = request.strip_prefix("/authorize?").unwrap_or(request);
-        let form = [("request", query), ("decision", "allow")];
-        location(&self.submit("/consent", session, &form).await).to_owned()
-    }
-
     /// Sends a request as a browser with this session cookie, if any.
     pub(crate) async fn get(&self, path: &str, session: Option<&str>) -> Response {
         let cookie = session.map(|secret| format!("countersign={secret}")).unwrap_or_default();

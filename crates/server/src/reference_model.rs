@@ -190,7 +190,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let site = Fixture::open_with(&configuration()).await;
-        let session = site.sign_in().await;
+        let session = site.sign_in("alice").await;
         let subject = site.alice().await.subject;
         let (agreed, codes) = (Vec::new(), Vec::new());
         let (refresh, access) = (Vec::new(), Vec::new());
@@ -235,7 +235,7 @@ impl World {
                 for agreed in self.agreed.iter_mut().filter(|agreed| agreed.person) {
                     agreed.ended = true;
                 }
-                self.session = self.site.sign_in().await;
+                self.session = self.site.sign_in("alice").await;
             }
             _ => {}
         }

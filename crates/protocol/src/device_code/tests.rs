@@ -55,6 +55,7 @@ fn grant() -> Grant {
         expires_at,
         ended: None,
         pending: None,
+        details: crate::grant_details::GrantDetails::default(),
     }
 }
 

@@ -14,8 +14,6 @@ use crate::passwords;
 /// Secrets shorter than this can be guessed, and they are kept under a fast hash.
 const SECRET_MIN_CHARS: usize = 16;
 
-/// Registration members that later versions honour. They are told apart from typing errors.
-
 /// What `dev` takes from a configuration: the rest of it is settled there.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
@@ -57,11 +55,6 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
     let name = table.get("client_id").and_then(toml::Value::as_str).unwrap_or("?").to_owned();
     let fault = |why: String| format!("client {name}: {why}");
     let secret = take_secret(&mut table, "client_secret").map_err(&fault)?;
-    for member in NOT_YET {
-        if table.remove(*member).is_some() {
-            warnings.push(format!("client {name}: {member} has no effect in this version"));
-        }
-    }
     if table.contains_key("client_secret_sha256") {
         return Err(fault("client_secret_sha256 is for the store: give client_secret".into()));
     }

@@ -16,6 +16,7 @@ use axum::response::Response;
 use countersign_protocol::client::Client;
 use countersign_protocol::device_code::{DeviceRequest, UserCode};
 use countersign_protocol::grant::{EndReason, Grant, Sender};
+use countersign_protocol::grant_details::GrantDetails;
 use countersign_store::{DeviceAnswer, GrantSelector, StoreError};
 
 use super::consent::ScopeLine;
@@ -137,6 +138,7 @@ async fn allow(
         expires_at: request.expires_at,
         ended: None,
         pending: None,
+        details: GrantDetails::default(),
     };
     let answer = DeviceAnswer::Allow(Box::new(grant));
     if !app.store().answer_device(request.user_code.clone(), answer, now).await? {

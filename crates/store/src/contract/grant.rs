@@ -145,7 +145,7 @@ pub(super) async fn consent_to_single_claims_adds_up(store: Arc<dyn Store>) -> C
     ];
     for ((claims, words, expected), number) in steps.into_iter().zip(1..) {
         let grant = Grant { details: details(claims), scope: scope(words), ..grant(number) };
-        store.begin_grant(NewGrant { grant, remember: true }).await?;
+        store.begin_grant(NewGrant { grant, remember: true, follow_session: false }).await?;
         let known = store.consent("alice", "shop").await?.claims;
         assert_eq!(known.iter().collect::<Vec<_>>(), expected, "{claims}");
     }

@@ -297,13 +297,7 @@ pub(super) fn consent(connection: &Connection, subject: &str, client_id: &str) -
         .prepare_cached(
             "SELECT scope, audience, claims FROM consent WHERE subject = ?1 AND client_id = ?2",
         )?
-        .query_row((subject, client_id), |row| {
-            let scope: String = row.get(0)?;
-            let (Json(audience), claims): (_, Option<Json<_>>) = (row.get(1)?, row.get(2)?);
-            let claims = claims.map(|Json(claims)| claims).unwrap_or_default();
-            let scope = Scope::parse(&scope).map_err(|_| unreadable("a stored scope"))?;
-            Ok(Consent { scope, audience, claims })
-        })
+        .query_row((subject, client_id), |row| read_consent(row, 0))
         .optional()?;
     Ok(found.unwrap_or_default())
 }
@@ -335,15 +329,20 @@ pub(super) fn remember_consent(connection: &Connection, grant: &Grant) -> Result
 pub(super) fn consents(connection: &Connection, subject: &str) -> Result<Vec<(String, Consent)>> {
     connection
         .prepare_cached(
-            "SELECT client_id, scope, audience FROM consent WHERE subject = ?1 ORDER BY client_id",
+            "SELECT client_id, scope, audience, claims FROM consent WHERE subject = ?1
+             ORDER BY client_id",
         )?
-        .query_map([subject], |row| {
-            let (client_id, scope, Json(audience)): (_, String, _) =
-                (row.get(0)?, row.get(1)?, row.get(2)?);
-            let scope = Scope::parse(&scope).map_err(|_| unreadable("a stored scope"))?;
-            Ok((client_id, Consent { scope, audience }))
-        })?
+        .query_map([subject], |row| Ok((row.get(0)?, read_consent(row, 1)?)))?
         .collect()
+}
+
+/// Reads scope, audience and claims, from a column on.
+fn read_consent(row: &Row<'_>, at: usize) -> Result<Consent> {
+    let scope: String = row.get(at)?;
+    let (Json(audience), claims): (_, Option<Json<_>>) = (row.get(at + 1)?, row.get(at + 2)?);
+    let claims = claims.map(|Json(claims)| claims).unwrap_or_default();
+    let scope = Scope::parse(&scope).map_err(|_| unreadable("a stored scope"))?;
+    Ok(Consent { scope, audience, claims })
 }
 
 pub(super) fn forget_consent(

@@ -188,7 +188,11 @@ async fn userinfo_takes_opaque_tokens() {
     let alice = site.alice().await;
     let scope = countersign_protocol::scope::Scope::parse("openid").unwrap();
     let grant = site.grant(&alice.subject);
-    let new = countersign_store::NewGrant { grant: grant.clone(), remember: false };
+    let new = countersign_store::NewGrant {
+        grant: grant.clone(),
+        remember: false,
+        follow_session: false,
+    };
     app.store().begin_grant(new).await.unwrap();
     let claims: AccessToken = app.issuing(process::now()).access_token_for_grant(
         &grant,

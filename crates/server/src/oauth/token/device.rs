@@ -45,9 +45,11 @@ pub(super) async fn poll(
         }
         DeviceOutcome::Redeemed(grant) => {
             let audience = issue::narrow(&grant, &asked.resources);
+            let details = &issue::narrow_details(&grant, None, &audience);
             let (scope, audience) = (&grant.scope, &audience[..]);
             let listed = listing.zip(place).map(|(listing, place)| listing.at(place));
-            let order = Order { grant: &grant, scope, audience, nonce: None, sender, listed, now };
+            let (grant, nonce) = (&*grant, None);
+            let order = Order { grant, scope, audience, details, nonce, sender, listed, now };
             let answer = issue::for_grant(app, client, order).await?;
             decided.committed().await?;
             app.metrics.issued("device_code");
