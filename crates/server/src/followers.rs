@@ -40,8 +40,9 @@ pub(crate) struct Followers {
 #[derive(Debug)]
 struct Known {
     follower: Follower,
-    /// The newest place that was written to its feed.
-    sent: u64,
+    /// The newest place that was written to its feed; `None` before the first, where it goes on
+    /// from: what it says about that was not compared with the store yet.
+    sent: Option<u64>,
     acknowledged_at: Option<Instant>,
     is_saved: bool,
 }
@@ -60,7 +61,6 @@ impl Followers {
         app: &App,
         client_id: &str,
         peer: String,
-        from: u64,
     ) -> Result<Option<Feed>, StoreError> {
         let now = process::now();
         let follower = Follower {
@@ -82,7 +82,7 @@ impl Followers {
                 return Ok(None);
             }
             let (follower, acknowledged_at) = (follower.clone(), None);
-            let new = Known { follower, sent: from, acknowledged_at, is_saved: true };
+            let new = Known { follower, sent: None, acknowledged_at, is_saved: true };
             known.insert(id.clone(), new);
         }
         let feed = Feed { followers, id };
@@ -97,8 +97,10 @@ impl Followers {
         let Some(mine) = mine.filter(|mine| mine.follower.client_id == client_id) else {
             return false;
         };
-        // It can't have what it was not sent.
-        let seq = said.seq.min(mine.sent);
+        // It can't have what it was not sent. And before it was sent anything, it does not know
+        // its id.
+        let Some(sent) = mine.sent else { return false };
+        let seq = said.seq.min(sent);
         let before = mine.follower.clone();
         mine.follower.acknowledged = mine.follower.acknowledged.max(Some(seq));
         mine.follower.name = said.name.clone().or_else(|| before.name.clone());
@@ -202,7 +204,7 @@ impl Feed {
     /// Notes up to which place the feed is written.
     pub(crate) fn sent(&self, seq: u64) {
         if let Some(known) = self.followers.known().get_mut(&self.id) {
-            known.sent = known.sent.max(seq);
+            known.sent = known.sent.max(Some(seq));
         }
     }
 
@@ -275,8 +277,11 @@ mod tests {
     }
 
     async fn open(site: &Fixture, client_id: &str) -> Feed {
-        let feed = Followers::open(&site.app, client_id, "10.0.0.7:1".into(), 3).await;
-        feed.unwrap().expect("there is room")
+        let feed = Followers::open(&site.app, client_id, "10.0.0.7:1".into()).await;
+        let feed = feed.unwrap().expect("there is room");
+        assert!(!site.app.followers.acknowledge(client_id, &said(&feed, 3)), "of what?");
+        feed.sent(3);
+        feed
     }
 
     #[tokio::test]

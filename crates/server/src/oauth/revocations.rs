@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use countersign_protocol::client::Client;
-use countersign_protocol::revocation::RevokedKind;
+use countersign_protocol::revocation::{Revocation, RevokedKind};
 use countersign_protocol::wire::params::Params;
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::StoreError;
@@ -72,7 +72,7 @@ pub(crate) async fn feed(
     // Behind a proxy the port is the proxy's.
     let is_direct = address == peer.ip().to_canonical();
     let peer = if is_direct { peer.to_string() } else { address.to_string() };
-    let feed = Followers::open(&app, &client.client_id, peer, from).await?;
+    let feed = Followers::open(&app, &client.client_id, peer).await?;
     let feed = feed.ok_or_else(|| {
         OAuthError::new(ErrorCode::TemporarilyUnavailable, "there are too many feeds")
     })?;
@@ -106,40 +106,37 @@ async fn follow(
     let mut stopping = app.stopping.clone();
     let begun = Instant::now();
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
-    let hello = json!({ "follower": feed.id() });
-    if !send(frames, format!("event: hello\ndata: {hello}\n\n")).await {
-        return Ok(());
-    }
-    let mut is_due = false;
+    let (mut is_due, mut is_greeted) = (false, false);
     loop {
         position.mark_unchanged();
         // Read also when nothing has moved: a heartbeat says that nothing was missed, and that
         // rests on the store itself, not on having been told.
-        match app.store().revocations_after(sent, READ_MAX).await? {
-            None => {
-                // The reader starts again from a snapshot.
-                send(frames, "event: reset\ndata: {}\n\n".to_owned()).await;
+        let Some(events) = app.store().revocations_after(sent, READ_MAX).await? else {
+            // The reader starts again from a snapshot.
+            send(frames, "event: reset\ndata: {}\n\n".to_owned()).await;
+            return Ok(());
+        };
+        if !is_greeted {
+            // Not before its place was found in the store: by this id it acknowledges, and where it
+            // stands may be ahead of a store that was restored from a backup.
+            feed.sent(sent);
+            let hello = json!({ "follower": feed.id() });
+            if !send(frames, format!("event: hello\ndata: {hello}\n\n")).await {
                 return Ok(());
             }
-            Some(events) if !events.is_empty() => {
-                let mut text = String::new();
-                for event in &events {
-                    let data = serde_json::to_string(event).expect("an event is plain data");
-                    let seq = event.seq;
-                    text.push_str(&format!("id: {seq}\nevent: revoked\ndata: {data}\n\n"));
-                }
-                sent = events.last().map_or(sent, |event| event.seq);
-                if events.iter().any(|event| event.kind == RevokedKind::Key) {
-                    keys_are_replaced(app, sent).await;
-                }
-                feed.sent(sent);
-                if !send(frames, text).await {
-                    return Ok(());
-                }
-                // There may be more.
-                continue;
+            is_greeted = true;
+        }
+        if let Some(last) = events.last() {
+            sent = last.seq;
+            if events.iter().any(|event| event.kind == RevokedKind::Key) {
+                keys_are_replaced(app, sent).await;
             }
-            Some(_) => {}
+            feed.sent(sent);
+            if !send(frames, frames_of(&events)).await {
+                return Ok(());
+            }
+            // There may be more.
+            continue;
         }
         if is_due {
             // A connection may last for weeks; the right to it may not.
@@ -161,6 +158,16 @@ async fn follow(
             () = frames.closed() => return Ok(()),
         };
     }
+}
+
+fn frames_of(events: &[Revocation]) -> String {
+    let mut text = String::new();
+    for event in events {
+        let data = serde_json::to_string(event).expect("an event is plain data");
+        let seq = event.seq;
+        text.push_str(&format!("id: {seq}\nevent: revoked\ndata: {data}\n\n"));
+    }
+    text
 }
 
 /// A verifier that hears of a revoked key asks for the keys at once: they have to be the new ones
@@ -193,6 +200,8 @@ pub(crate) async fn authenticate(
 
 #[cfg(test)]
 mod tests {
+    use countersign_protocol::follower::Acknowledgement;
+
     use super::*;
     use crate::fixture::Fixture;
 
@@ -203,7 +212,7 @@ mod tests {
         let client = app.client("api").await.unwrap().unwrap();
         let (frames, mut read) = mpsc::channel(FRAMES_WAITING);
         let reader = Arc::clone(&client);
-        let open = Followers::open(&app, "api", String::new(), 0).await.unwrap().unwrap();
+        let open = Followers::open(&app, "api", String::new()).await.unwrap().unwrap();
         let feed = tokio::spawn(async move { follow(&app, &reader, &open, 0, &frames).await });
         for frame in ["hello", "heartbeat"] {
             let text = read.recv().await.expect("it comes").unwrap();
@@ -220,7 +229,7 @@ mod tests {
     async fn begin(site: &Fixture, from: u64) -> (Read, tokio::task::JoinHandle<()>) {
         let app = Arc::clone(&site.app);
         let client = app.client("api").await.unwrap().unwrap();
-        let feed = Followers::open(&app, "api", String::new(), from).await.unwrap().unwrap();
+        let feed = Followers::open(&app, "api", String::new()).await.unwrap().unwrap();
         let (frames, read) = mpsc::channel(FRAMES_WAITING);
         let task = tokio::spawn(async move {
             follow(&app, &client, &feed, from, &frames).await.unwrap();
@@ -283,13 +292,35 @@ mod tests {
         let later = crate::process::now().plus(Duration::from_secs(1_000));
         site.app.store().sweep(site.app.lifetimes.clone(), later).await.unwrap();
         for (from, expect) in
-            [(1, "event: reset"), (9, "event: reset"), (3, "event: heartbeat\ndata: {\"")]
+            [(1, "event: reset"), (9, "event: reset"), (3, "event: hello\ndata: {\"")]
         {
             let (mut read, _feed) = begin(&site, from).await;
-            assert!(next(&mut read).await.starts_with("event: hello"));
             let text = next(&mut read).await;
             assert!(text.starts_with(expect), "{from}: {text}");
         }
+    }
+
+    /// The store was restored from a backup, and the follower stands beyond it: a place that it
+    /// reaches again with other revocations is none that the follower has.
+    #[tokio::test]
+    async fn a_place_ahead_of_the_store_is_never_acknowledged() {
+        let site = Fixture::open().await;
+        revoke(&site, 3).await;
+        let (app, client) = (&site.app, site.app.client("api").await.unwrap().unwrap());
+        let feed = Followers::open(app, "api", String::new()).await.unwrap().unwrap();
+        let said = Acknowledgement {
+            follower: feed.id().to_owned(),
+            seq: 9,
+            name: None,
+            max_staleness: None,
+            replaces: None,
+        };
+        assert!(!app.followers.acknowledge("api", &said));
+        let (frames, mut read) = mpsc::channel(FRAMES_WAITING);
+        follow(app, &client, &feed, 9, &frames).await.unwrap();
+        assert!(next(&mut read).await.starts_with("event: reset"), "and no id to speak by");
+        assert!(!app.followers.acknowledge("api", &said));
+        assert!(app.followers.list().iter().all(|one| one.acknowledged.is_none()));
     }
 
     #[tokio::test]
