@@ -15,7 +15,7 @@ use countersign_protocol::client::Client;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
 use countersign_protocol::wire::params::Params;
 use countersign_protocol::{ErrorCode, OAuthError};
-use countersign_store::StoreError;
+use countersign_store::{Answer, StoreError};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -78,7 +78,8 @@ pub(crate) async fn feed(
     })?;
     let (frames, stream) = mpsc::channel(FRAMES_WAITING);
     tokio::spawn(async move {
-        if let Err(error) = follow(&app, &client, &feed, from, &frames).await {
+        let read = |seq| app.store().revocations_after(seq, READ_MAX);
+        if let Err(error) = follow(&app, &client, (&feed, from), &frames, &read).await {
             tracing::error!(code = error.code(), %error, "a revocation feed ended");
         }
     });
@@ -93,14 +94,16 @@ pub(crate) async fn feed(
 }
 
 type Frames = mpsc::Sender<Result<Bytes, std::convert::Infallible>>;
+/// Reads the events after a place.
+type ReadAfter<'a> = dyn Fn(u64) -> Answer<'a, Option<Vec<Revocation>>> + Sync + 'a;
 
 /// Writes frames until the reader is gone, its client was changed or the server stops.
 async fn follow(
     app: &App,
     client: &Client,
-    feed: &Feed,
-    mut sent: u64,
+    (feed, mut sent): (&Feed, u64),
     frames: &Frames,
+    read: &ReadAfter<'_>,
 ) -> Result<(), StoreError> {
     let mut position = app.position.clone();
     let mut stopping = app.stopping.clone();
@@ -110,8 +113,10 @@ async fn follow(
     loop {
         position.mark_unchanged();
         // Read also when nothing has moved: a heartbeat says that nothing was missed, and that
-        // rests on the store itself, not on having been told.
-        let Some(events) = app.store().revocations_after(sent, READ_MAX).await? else {
+        // rests on the store itself, not on having been told. And it vouches for the moment before
+        // the look: what comes while this waits for anything is in the next one.
+        let looked_after = begun.elapsed();
+        let Some(events) = read(sent).await? else {
             // The reader starts again from a snapshot.
             send(frames, "event: reset\ndata: {}\n\n".to_owned()).await;
             return Ok(());
@@ -145,7 +150,7 @@ async fn follow(
                 return Ok(());
             }
             // The follower measures with it how late this comes.
-            let after_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let after_ms = u64::try_from(looked_after.as_millis()).unwrap_or(u64::MAX);
             let data = json!({ "seq": sent, "after_ms": after_ms });
             if !send(frames, format!("event: heartbeat\ndata: {data}\n\n")).await {
                 return Ok(());
@@ -213,7 +218,10 @@ mod tests {
         let (frames, mut read) = mpsc::channel(FRAMES_WAITING);
         let reader = Arc::clone(&client);
         let open = Followers::open(&app, "api", String::new()).await.unwrap().unwrap();
-        let feed = tokio::spawn(async move { follow(&app, &reader, &open, 0, &frames).await });
+        let feed = tokio::spawn(async move {
+            let read = |seq| app.store().revocations_after(seq, READ_MAX);
+            follow(&app, &reader, (&open, 0), &frames, &read).await
+        });
         for frame in ["hello", "heartbeat"] {
             let text = read.recv().await.expect("it comes").unwrap();
             assert!(text.starts_with(format!("event: {frame}\n").as_bytes()), "{text:?}");
@@ -232,7 +240,8 @@ mod tests {
         let feed = Followers::open(&app, "api", String::new()).await.unwrap().unwrap();
         let (frames, read) = mpsc::channel(FRAMES_WAITING);
         let task = tokio::spawn(async move {
-            follow(&app, &client, &feed, from, &frames).await.unwrap();
+            let read = |seq| app.store().revocations_after(seq, READ_MAX);
+            follow(&app, &client, (&feed, from), &frames, &read).await.unwrap();
         });
         (read, task)
     }
@@ -317,10 +326,44 @@ mod tests {
         };
         assert!(!app.followers.acknowledge("api", &said));
         let (frames, mut read) = mpsc::channel(FRAMES_WAITING);
-        follow(app, &client, &feed, 9, &frames).await.unwrap();
+        let place = |seq| app.store().revocations_after(seq, READ_MAX);
+        follow(app, &client, (&feed, 9), &frames, &place).await.unwrap();
         assert!(next(&mut read).await.starts_with("event: reset"), "and no id to speak by");
         assert!(!app.followers.acknowledge("api", &said));
         assert!(app.followers.list().iter().all(|one| one.acknowledged.is_none()));
+    }
+
+    /// What is revoked while a slow disk answers is not in that answer.
+    #[tokio::test]
+    async fn a_heartbeat_vouches_for_the_moment_before_the_store_was_read() {
+        const SLOW: Duration = Duration::from_millis(400);
+        let site = Fixture::open().await;
+        let (app, client) = (&site.app, site.app.client("api").await.unwrap().unwrap());
+        let feed = Followers::open(app, "api", String::new()).await.unwrap().unwrap();
+        let (frames, mut frames_read) = mpsc::channel(FRAMES_WAITING);
+        let begun = Instant::now();
+        let slow = |seq| -> Answer<'_, _> {
+            Box::pin(async move {
+                let events = app.store().revocations_after(seq, READ_MAX).await;
+                tokio::time::sleep(SLOW).await;
+                events
+            })
+        };
+        let reading = async {
+            assert!(next(&mut frames_read).await.starts_with("event: hello"));
+            for _ in 0..3 {
+                let text = next(&mut frames_read).await;
+                let data = text.trim_end().strip_prefix("event: heartbeat\ndata: ").unwrap();
+                let data: serde_json::Value = serde_json::from_str(data).unwrap();
+                let said = Duration::from_millis(data["after_ms"].as_u64().unwrap());
+                // The clock of the feed begins a little later than this one.
+                assert!(said + SLOW * 3 / 4 < begun.elapsed(), "{said:?}, {:?}", begun.elapsed());
+            }
+            drop(frames_read);
+        };
+        let followed = follow(app, &client, (&feed, 0), &frames, &slow);
+        let (followed, ()) = tokio::join!(followed, reading);
+        followed.unwrap();
     }
 
     #[tokio::test]
