@@ -160,6 +160,9 @@ pub struct Client {
     /// Development only: any redirect URI on a loopback address is taken.
     #[serde(default, skip_serializing_if = "is_false")]
     pub danger_any_loopback_redirect: bool,
+    /// It registered itself: nobody here has looked at what it says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub self_registered: bool,
     /// A disabled client is refused everywhere.
     #[serde(default, skip_serializing_if = "is_false")]
     pub disabled: bool,

@@ -53,6 +53,14 @@ pub enum ErrorCode {
     InvalidDpopProof,
     /// RFC 9449 §8: a DPoP proof without the server's nonce, which comes with this answer.
     UseDpopNonce,
+    /// RFC 7591 §3.2.2: an address that can't be registered.
+    InvalidRedirectUri,
+    /// RFC 7591 §3.2.2: a member with a value that is not taken.
+    InvalidClientMetadata,
+    /// RFC 7591 §3.2.2: a software statement that is none.
+    InvalidSoftwareStatement,
+    /// RFC 7591 §3.2.2: a software statement of an issuer that is not trusted.
+    UnapprovedSoftwareStatement,
     /// RFC 6750 §3.1: an access token that does not hold.
     InvalidToken,
     /// RFC 6750 §3.1: a good token without the scope that is needed.
@@ -87,6 +95,10 @@ impl ErrorCode {
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
         }

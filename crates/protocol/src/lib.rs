@@ -9,11 +9,12 @@
 //! |---|---|
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
+//! | [`registration`], [`metadata_document`] | what clients say about themselves |
 //! | [`client_assertion`], [`client_keys`] | how it proves who it is with a signature |
 //! | [`remote_url`], [`public_address`] | what this server asks at, because somebody named it |
 //! | [`freshness`] | how long the answer counts |
-//! | [`account`], [`session`], [`throttle`] | people and their sign-ins |
 //! | [`logout`] | telling clients that a sign-in has ended |
+//! | [`account`], [`session`], [`throttle`], [`rate`] | people and their sign-ins, and limits |
 //! | [`grant`], [`grant_token`] | what was agreed, and the codes and refresh tokens that name it |
 //! | [`claims_request`], [`authorization_details`] | what is asked for beside scope |
 //! | [`grant_details`], [`offer`] | what of it a grant keeps, and what there is here |
@@ -43,13 +44,16 @@ pub mod key_schedule;
 pub mod keyring;
 pub mod lifetimes;
 pub mod logout;
+pub mod metadata_document;
 pub mod offer;
 pub mod opaque_token;
 pub mod pkce;
 pub mod public_address;
 pub mod random;
+pub mod rate;
 pub mod redirect_uri;
 pub mod refresh_family;
+pub mod registration;
 pub mod release;
 pub mod remote_url;
 pub mod revocation;

@@ -50,6 +50,12 @@ impl Scope {
         self.0.is_subset(&wider.0)
     }
 
+    /// The words that are in both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).cloned().collect())
+    }
+
     /// Whether there is no word in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {

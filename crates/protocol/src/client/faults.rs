@@ -13,7 +13,7 @@ impl Client {
     /// What is wrong with a registration, one sentence each; empty when nothing is.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+        let mut faults = self.member_faults();
         let legal = |b: u8| b.is_ascii_graphic() && b != b':';
         if self.client_id.is_empty()
             || self.client_id.len() > 255
@@ -21,6 +21,12 @@ impl Client {
         {
             faults.push("client_id must be 1 to 255 printable ASCII characters without `:`".into());
         }
+        faults
+    }
+
+    /// The same without the id, which has a form of its own where a document describes the client.
+    pub(crate) fn member_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         for uri in self.redirect_uris.iter().chain(&self.post_logout_redirect_uris) {
             if let Err(why) = redirect_uri::check(uri) {
                 faults.push(format!("{uri:?} can't be a redirect URI: {why}"));

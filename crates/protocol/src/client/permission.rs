@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Client;
 use crate::error::{ErrorCode, OAuthError};
+use crate::metadata_document;
 use crate::redirect_uri;
 use crate::release;
 use crate::scope::Scope;
@@ -51,12 +52,13 @@ impl Client {
                 && redirect_uri::is_loopback(uri))
     }
 
-    /// Whether someone else on the user's machine could pose as this client: it has no secret,
-    /// and its answers go to an address that any local program can listen on.
+    /// Whether what a user agreed to once may be another client by now: it has no secret and its
+    /// answers go to an address that any program on the user's machine can listen on, or it is
+    /// described by a document that may say something else tomorrow.
     #[must_use]
     pub fn can_be_impersonated(&self, redirect_uri: &str) -> bool {
         let https = redirect_uri.starts_with("https://");
-        !self.is_confidential() && !https
+        (!self.is_confidential() && !https) || metadata_document::is_document_id(&self.client_id)
     }
 
     /// The scope to grant for what was asked, all of it registered. A client that registered
