@@ -1,7 +1,7 @@
 //! A token that was changed without its key: whatever still reads as the same token is revoked, and
 //! used, together with it; everything else is no token at all.
 
-use countersign_jose::{Algorithm, SigningKey, base64url};
+use countersign_jose::{Algorithm, Jwk, SigningKey, base64url};
 
 use super::{describe, eventually, issuer::Issuer, ready};
 use crate::{Error, Verifier, clock};
@@ -62,8 +62,33 @@ fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
         .collect()
 }
 
+/// The modulus of an RSA key, big-endian.
+fn modulus(key: &Jwk) -> Option<Vec<u8>> {
+    let jwk = serde_json::to_value(key).expect("a key is plain data");
+    Some(base64url::decode(jwk["n"].as_str()?.as_bytes()).expect("base64url"))
+}
+
+/// `signature + modulus`, the same number to who takes it modulo the modulus without a look at its
+/// size (RFC 8017 section 5.2.2 forbids it); one byte longer where it has to be.
+fn beyond(modulus: &[u8], signature: &[u8]) -> Vec<u8> {
+    let mut carry = 0;
+    let mut digits: Vec<u8> = modulus
+        .iter()
+        .zip(signature)
+        .rev()
+        .map(|(n, s)| {
+            let digit = u32::from(*n) + u32::from(*s) + carry;
+            carry = digit >> 8;
+            digit.to_le_bytes()[0]
+        })
+        .collect();
+    digits.extend((carry > 0).then_some(1));
+    digits.reverse();
+    digits
+}
+
 /// Other signatures that mean the same number, or would to a careless reader.
-fn symmetries(algorithm: Algorithm, real: &[u8]) -> Vec<Vec<u8>> {
+fn symmetries(algorithm: Algorithm, key: &Jwk, real: &[u8]) -> Vec<Vec<u8>> {
     let (r, s) = real.split_at(real.len() / 2);
     let mut all = vec![
         [real, &[0]].concat(),
@@ -85,15 +110,19 @@ fn symmetries(algorithm: Algorithm, real: &[u8]) -> Vec<Vec<u8>> {
     if algorithm == Algorithm::Ed25519 {
         all.push([r, &sum(s, &from_hex(ED25519_ORDER))].concat());
     }
+    if let Some(modulus) = modulus(key) {
+        all.push(beyond(&modulus, real));
+        all.push(difference(&modulus, real));
+    }
     all
 }
 
 /// Everything that can be done to the text of a token without its key.
-pub(super) fn twins(algorithm: Algorithm, token: &str) -> Vec<String> {
+pub(super) fn twins(algorithm: Algorithm, key: &Jwk, token: &str) -> Vec<String> {
     let [header, payload, signature] =
         token.split('.').collect::<Vec<_>>().try_into().expect("three parts");
     let real = base64url::decode(signature.as_bytes()).expect("base64url");
-    let mut all: Vec<String> = symmetries(algorithm, &real)
+    let mut all: Vec<String> = symmetries(algorithm, key, &real)
         .iter()
         .map(|twin| format!("{header}.{payload}.{}", base64url::encode(twin)))
         .collect();
@@ -126,6 +155,20 @@ pub(super) fn twins(algorithm: Algorithm, token: &str) -> Vec<String> {
     all
 }
 
+/// A token whose signature is as long with the modulus of its key added to it, if that is an RSA
+/// key: a longer one would be refused for its length alone.
+fn with_room(issuer: &Issuer, key: &Jwk) -> String {
+    let modulus = modulus(key);
+    let has_room = |token: &String| {
+        let signature = token.rsplit('.').next().expect("three parts");
+        let signature = base64url::decode(signature.as_bytes()).expect("base64url");
+        let sum = modulus.as_ref().map(|modulus| beyond(modulus, &signature));
+        sum.is_none_or(|sum| sum.len() == signature.len())
+    };
+    let mut tokens = (0..2_000).map(|number| issuer.token("t", &format!("g{number}")));
+    tokens.find(has_room).expect("one of so many")
+}
+
 async fn following(issuer: &Issuer, algorithm: Algorithm) -> Verifier {
     let verifier = describe(issuer).algorithms(&[algorithm]).revocations("api", "secret");
     let verifier = verifier.start().expect("well described");
@@ -139,12 +182,14 @@ async fn a_twin_falls_with_its_token_by_every_algorithm() {
     let mut tried = 0;
     for algorithm in algorithms.copied() {
         let issuer = Issuer::start().await;
-        issuer.script().keys = vec![SigningKey::generate(algorithm).expect("a key")];
+        let key = SigningKey::generate(algorithm).expect("a key");
+        let public = key.public_jwk().expect("it has a public key");
+        issuer.script().keys = vec![key];
         let verifier = following(&issuer, algorithm).await;
         let now = clock::now();
-        let token = issuer.token("t", "g");
+        let token = with_room(&issuer, &public);
         let original = verifier.verify_now(&token, now).expect("it is good");
-        let twins = twins(algorithm, &token);
+        let twins = twins(algorithm, &public, &token);
         let accepted: Vec<_> = twins
             .iter()
             .filter_map(|twin| Some((twin, verifier.verify_now(twin, now).ok()?)))
@@ -152,6 +197,7 @@ async fn a_twin_falls_with_its_token_by_every_algorithm() {
         // The other signature of ECDSA is as right as the one, and nothing else is.
         let has_twin = ECDSA_ORDERS.iter().any(|(of, _)| *of == algorithm);
         let name = algorithm.name();
+        assert_eq!(modulus(&public).is_some(), name.starts_with(['R', 'P']), "{name}");
         assert_eq!(accepted.len(), usize::from(has_twin), "{name}: {accepted:?}");
         assert_eq!(verifier.use_once(&original, now).await, Ok(()));
         for (_, twin) in &accepted {

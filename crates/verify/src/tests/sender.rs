@@ -291,7 +291,8 @@ async fn no_twin_of_a_used_proof_passes_by_any_algorithm() {
         };
         assert!(try_proof(&proof).await.is_ok(), "{name}");
         let mut replayed = 0;
-        let twins = twins(algorithm, &proof);
+        let public = owner.key.public_jwk().expect("it has a public key");
+        let twins = twins(algorithm, &public, &proof);
         for twin in &twins {
             let refused = try_proof(twin).await.expect_err(name);
             replayed += usize::from(refused == SenderError::from(ProofError::Replayed).into());
