@@ -167,3 +167,34 @@ fn what_one_policy_verified_another_judges_by_its_own_rules() {
         assert_eq!(cache.hits(), hits + 1, "it was the remembered one that was judged");
     }
 }
+
+#[test]
+fn expired_tokens_are_forgotten_although_nobody_brings_them_again() {
+    let key = new_key();
+    let keys = Arc::new(KeySet::new([key.verifying_key()]));
+    let issuer = "https://id.example";
+    let policy =
+        Policy::access_token(issuer, AUDIENCE, &[key.algorithm()]).expect("well described");
+    let cache = TokenCache::new(1 << 20);
+    let now = clock::now();
+    let mut expires_at = 0;
+    for (id, more) in [("short", 0), ("long", 60)] {
+        let mut claims = claims(issuer, id);
+        claims.expires_at += more;
+        expires_at = claims.expires_at - more;
+        let token = jwt::sign(&key, AccessToken::TYPE, &claims).expect("a token");
+        assert!(cache.verify(&policy, &keys, &token, now).is_ok());
+    }
+    let end = Timestamp::from_secs(expires_at);
+    for (at, left) in [
+        (now, 2),
+        (end.minus(Duration::from_millis(1)), 2),
+        (end, 1),
+        (end.plus(Duration::from_millis(59_999)), 1),
+        (end.plus(Duration::from_secs(60)), 0),
+    ] {
+        cache.prune(&keys, at);
+        assert_eq!(cache.len(), left, "at {at:?}");
+    }
+    assert!(cache.is_empty());
+}
