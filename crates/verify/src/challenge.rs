@@ -25,6 +25,14 @@ pub enum Refusal {
         /// The scopes that are needed, separated by spaces.
         required: String,
     },
+    /// The token is good but the sign-in behind it is not strong or not recent enough (RFC 9470).
+    #[error("the sign-in is none of {acr_values:?}, or older than {max_age_s:?} seconds")]
+    InsufficientUserAuthentication {
+        /// The authentication contexts of which one is needed, separated by spaces; any if empty.
+        acr_values: String,
+        /// The greatest age of the sign-in in seconds, if it matters.
+        max_age_s: Option<u64>,
+    },
 }
 
 /// The caller may try again after so many seconds.
@@ -54,7 +62,8 @@ struct Look {
     status: StatusCode,
     error: &'static str,
     description: &'static str,
-    scope: Option<String>,
+    /// What would do, as parameters of the challenge.
+    needed: Vec<(&'static str, String)>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +79,7 @@ impl Refusal {
             Self::Bearer(reason) => reason.code(),
             Self::Token(reason) => reason.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::InsufficientUserAuthentication { .. } => "insufficient_user_authentication",
         }
     }
 
@@ -110,7 +120,10 @@ impl Refusal {
     }
 
     fn look(&self) -> Look {
-        let look = |status, error, description| Look { status, error, description, scope: None };
+        let look = |status, error, description| {
+            let needed = Vec::new();
+            Look { status, error, description, needed }
+        };
         match self {
             Self::Bearer(BearerError::Missing) => look(
                 StatusCode::UNAUTHORIZED,
@@ -142,8 +155,18 @@ impl Refusal {
                 status: StatusCode::FORBIDDEN,
                 error: "insufficient_scope",
                 description: "The token does not permit this.",
-                scope: Some(required.clone()),
+                needed: vec![("scope", required.clone())],
             },
+            Self::InsufficientUserAuthentication { acr_values, max_age_s } => {
+                let acr = (!acr_values.is_empty()).then(|| ("acr_values", acr_values.clone()));
+                let age = max_age_s.map(|seconds| ("max_age", seconds.to_string()));
+                Look {
+                    status: StatusCode::UNAUTHORIZED,
+                    error: "insufficient_user_authentication",
+                    description: "The user has to sign in again, or in another way.",
+                    needed: acr.into_iter().chain(age).collect(),
+                }
+            }
         }
     }
 }
@@ -223,7 +246,8 @@ impl Offer {
         if let Some(look) = look {
             parameters.push(("error", Cow::Borrowed(look.error)));
             parameters.push(("error_description", Cow::Borrowed(look.description)));
-            parameters.extend(look.scope.as_deref().map(|scope| ("scope", quotable(scope))));
+            let needed = look.needed.iter().map(|(name, value)| (*name, quotable(value)));
+            parameters.extend(needed);
         }
         parameters.extend(algorithms.map(|names| ("algs", quotable(names))));
         let metadata = self.resource_metadata.as_deref();
@@ -311,6 +335,19 @@ mod tests {
         let required = "orders:read orders:write".to_owned();
         let refusal = Refusal::InsufficientScope { required };
         check(&refusal, 403, Some(scope), "insufficient_scope");
+        for (acr, max_age_s, needed) in [
+            ("2 3", None, "acr_values=\"2 3\""),
+            ("", Some(5), "max_age=\"5\""),
+            ("2", Some(5), "acr_values=\"2\", max_age=\"5\""),
+        ] {
+            let refusal =
+                Refusal::InsufficientUserAuthentication { acr_values: acr.to_owned(), max_age_s };
+            let challenge = format!(
+                "Bearer error=\"insufficient_user_authentication\", error_description=\"The user \
+                 has to sign in again, or in another way.\", {needed}"
+            );
+            check(&refusal, 401, Some(&challenge), "insufficient_user_authentication");
+        }
     }
 
     #[test]

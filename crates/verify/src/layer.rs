@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -11,7 +12,9 @@ use http::{HeaderValue, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Caller, Refusal, Verifier, clock, dpop::DPOP_NONCE, presented::Presented};
+use crate::{
+    Caller, Refusal, Verifier, clock, dpop::DPOP_NONCE, presented::Presented, sign_in::SignInRules,
+};
 
 /// Checks the access token of each request, with the proof that it may need, and puts the
 /// [`Caller`] into its extensions; answers whatever has no good token itself. Made by
@@ -32,12 +35,14 @@ pub struct BearerService<S> {
 struct Gate {
     verifier: Verifier,
     scopes: Vec<String>,
+    sign_in: SignInRules,
     single_use: bool,
 }
 
 impl BearerLayer {
     pub(crate) fn new(verifier: Verifier) -> Self {
-        Self { gate: Arc::new(Gate { verifier, scopes: Vec::new(), single_use: false }) }
+        let sign_in = SignInRules::default();
+        Self { gate: Arc::new(Gate { verifier, scopes: Vec::new(), sign_in, single_use: false }) }
     }
 
     /// The token must hold this scope; call it again for each further one. The name is compared
@@ -45,6 +50,24 @@ impl BearerLayer {
     #[must_use]
     pub fn require_scope(mut self, scope: &str) -> Self {
         Arc::make_mut(&mut self.gate).scopes.push(scope.to_owned());
+        self
+    }
+
+    /// The user must have signed in in this authentication context, the `acr` of the token; call it
+    /// again for each further one that will do as well. A client whose token has none of them is
+    /// told to ask for it (RFC 9470).
+    #[must_use]
+    pub fn require_acr(mut self, acr: &str) -> Self {
+        Arc::make_mut(&mut self.gate).sign_in.acr_values.push(acr.to_owned());
+        self
+    }
+
+    /// The user must have signed in no longer ago than this; whole seconds count. A client whose
+    /// token is of an older sign-in is told to ask for a new one (RFC 9470).
+    #[must_use]
+    pub fn require_recent_sign_in(mut self, max_age: Duration) -> Self {
+        let max_age = Duration::from_secs(max_age.as_secs());
+        Arc::make_mut(&mut self.gate).sign_in.max_age = Some(max_age);
         self
     }
 
@@ -116,6 +139,7 @@ impl Gate {
         if !self.scopes.iter().all(|scope| caller.has_scope(scope)) {
             return Err(Refusal::InsufficientScope { required: self.scopes.join(" ") });
         }
+        self.sign_in.check(&caller, self.verifier.leeway(), now)?;
         if self.single_use {
             self.verifier.use_once(&caller, now).await?;
         }

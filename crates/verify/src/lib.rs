@@ -30,6 +30,7 @@
 //! | `staleness` | [`WhenStale`], and how old the revocations are |
 //! | `bearer`, `presented` | [`bearer_token`], [`Presented`]: what a request shows |
 //! | `sender`, `dpop`, `nonce`, `certificate` | whether it may come from this sender |
+//! | `sign_in` | whether its user signed in well enough (RFC 9470) |
 //! | `proxy` | [`Peer`], and what a listed proxy tells |
 //! | `challenge`, `caller` | [`Refusal`] or [`Caller`] out |
 //! | `discovery`, `secure_url` | the issuer's metadata |
@@ -70,6 +71,7 @@ mod replay;
 mod revocation;
 mod secure_url;
 mod sender;
+mod sign_in;
 mod sse;
 mod staleness;
 mod status;

@@ -195,6 +195,11 @@ impl Verifier {
         outcome
     }
 
+    /// The clock difference that is tolerated.
+    pub(crate) fn leeway(&self) -> Duration {
+        self.handle.shared.leeway
+    }
+
     /// A tower layer that lets only requests with a good bearer token through.
     pub fn layer(&self) -> BearerLayer {
         BearerLayer::new(self.clone())

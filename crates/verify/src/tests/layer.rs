@@ -191,6 +191,43 @@ async fn a_missing_scope_is_named() {
     }
 }
 
+#[tokio::test]
+async fn a_sign_in_that_is_too_weak_or_too_old_is_to_be_repeated() {
+    let issuer = Issuer::start().await;
+    let verifier = describe(&issuer).no_revocations().leeway(Duration::ZERO).start();
+    let verifier = verifier.expect("starts");
+    ready(&verifier).await;
+    let now = clock::now().as_secs();
+    let token = |acr: Option<&str>, age: Option<u64>| {
+        bearer(&issuer.token_with("t", "g", |claims| {
+            claims.acr = acr.map(str::to_owned);
+            claims.auth_time = age.map(|age| now - age);
+        }))
+    };
+    let strong = verifier.layer().require_acr("3").require_acr("2");
+    let recent = verifier.layer().require_recent_sign_in(Duration::from_secs(60));
+    let both = recent.clone().require_acr("2");
+    for (layer, token, needed) in [
+        (&strong, token(Some("2"), None), None),
+        (&strong, token(Some("3"), None), None),
+        (&strong, token(Some("1"), Some(0)), Some("acr_values=\"3 2\"")),
+        (&strong, token(None, None), Some("acr_values=\"3 2\"")),
+        (&recent, token(None, Some(0)), None),
+        (&recent, token(None, Some(50)), None),
+        (&recent, token(None, Some(70)), Some("max_age=\"60\"")),
+        (&recent, token(Some("2"), None), Some("max_age=\"60\"")),
+        (&both, token(Some("2"), Some(0)), None),
+        (&both, token(Some("1"), Some(0)), Some("acr_values=\"2\", max_age=\"60\"")),
+    ] {
+        let seen = send(layer, &[&token]).await;
+        assert_eq!(seen.status.as_u16(), if needed.is_some() { 401 } else { 200 }, "{needed:?}");
+        let Some(needed) = needed else { continue };
+        let challenge = seen.challenge.expect("a challenge");
+        assert!(challenge.contains("error=\"insufficient_user_authentication\""), "{challenge}");
+        assert!(challenge.ends_with(needed), "{challenge}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_single_use_token_passes_once() {
     let issuer = Issuer::start().await;
