@@ -4,6 +4,7 @@
 //! tree made up in a test.
 
 mod arrows;
+mod conformance;
 mod documents;
 mod names;
 mod size;
@@ -47,6 +48,7 @@ pub(crate) fn verdict() -> Verdict {
 
 const CHECKS: &[fn(&Tree) -> Vec<Problem>] = &[
     arrows::check,
+    conformance::check,
     documents::check_crates,
     documents::check_topics,
     documents::check_links,

@@ -7,6 +7,28 @@ use crate::http::{self, Answer, Request};
 
 const HOPS: usize = 12;
 
+/// Who sits at a browser, and what they answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Person<'a> {
+    /// What they sign in with.
+    pub username: &'a str,
+    /// What they sign in with.
+    pub password: &'a str,
+    /// The button that they press on the consent page: `allow` or `deny`.
+    pub decision: &'a str,
+}
+
+/// How a server sent a browser back to a client.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// By a form that the page sends (OAuth 2.0 Form Post Response Mode), else by a redirect.
+    pub by_form: bool,
+    /// What came along.
+    pub fields: BTreeMap<String, String>,
+    /// What the person was asked on the way, one after the other: `username`, `decision`.
+    pub asked: Vec<&'static str>,
+}
+
 /// What a person's browser keeps between pages.
 #[derive(Debug)]
 pub struct Browser {
@@ -53,7 +75,7 @@ impl Browser {
     }
 
     /// Goes to `target`, signs in and consents where asked, until the server sends the browser
-    /// to `redirect_uri`. Gives the query of that address.
+    /// to `redirect_uri`. Gives what came along.
     ///
     /// # Panics
     /// When the server leads elsewhere.
@@ -64,22 +86,43 @@ impl Browser {
         username: &str,
         password: &str,
     ) -> BTreeMap<String, String> {
-        let mut answer = self.visit(target);
+        let answer = self.visit(target);
+        self.follow(answer, redirect_uri, Person { username, password, decision: "allow" }).fields
+    }
+
+    /// Goes on from `answer` as [`Self::authorize`] does.
+    ///
+    /// # Panics
+    /// When the server leads elsewhere.
+    pub fn follow(
+        &mut self,
+        mut answer: Answer,
+        redirect_uri: &str,
+        person: Person<'_>,
+    ) -> Arrival {
+        let Person { username, password, decision } = person;
+        let mut asked = Vec::new();
         for _ in 0..HOPS {
             if let Some(location) = answer.header("location").map(str::to_owned) {
-                if let Some(rest) = location.strip_prefix(redirect_uri) {
-                    let query = rest.trim_start_matches('?').as_bytes();
-                    return form_urlencoded::parse(query).into_owned().collect();
+                if let Some(query) = behind(&location, redirect_uri) {
+                    let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+                    return Arrival { by_form: false, fields: once_each(pairs), asked };
                 }
                 answer = self.visit(&location);
                 continue;
             }
             let page = answer.text();
             let forms = forms(&page);
-            if let Some(form) = forms.iter().find(|form| form.asks("username")) {
+            if let Some(form) = forms.iter().find(|form| form.action == redirect_uri) {
+                assert_eq!(form.method, "post", "an answer by a form is posted");
+                let fields = once_each(form.hidden.iter().cloned());
+                return Arrival { by_form: true, fields, asked };
+            } else if let Some(form) = forms.iter().find(|form| form.asks("username")) {
+                asked.push("username");
                 answer = self.submit(form, &[("username", username), ("password", password)]);
             } else if let Some(form) = forms.iter().find(|form| form.asks("decision")) {
-                answer = self.submit(form, &[("decision", "allow")]);
+                asked.push("decision");
+                answer = self.submit(form, &[("decision", decision)]);
             } else {
                 panic!("no form to go on with: {} {page}", answer.status);
             }
@@ -107,11 +150,29 @@ impl Browser {
     }
 }
 
+/// What a server added to a client's address, which may have a query of its own.
+fn behind<'a>(location: &'a str, redirect_uri: &str) -> Option<&'a str> {
+    let rest = location.strip_prefix(redirect_uri)?;
+    let joint = if redirect_uri.contains('?') { '&' } else { '?' };
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(joint) }
+}
+
+fn once_each(pairs: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    for (name, value) in pairs {
+        let twice = fields.insert(name.clone(), value);
+        assert!(twice.is_none(), "{name} is answered twice");
+    }
+    fields
+}
+
 /// A form of a page.
 #[derive(Debug)]
 pub struct Form {
     /// Where it goes.
     pub action: String,
+    /// How it is sent, in lower case; empty where it does not say.
+    pub method: String,
     /// Hidden inputs.
     pub hidden: Vec<(String, String)>,
     names: Vec<String>,
@@ -133,9 +194,13 @@ pub fn forms(page: &str) -> Vec<Form> {
 
 fn form(text: &str) -> Form {
     let inside = text.split("</form>").next().unwrap_or(text);
-    let action = attribute(inside.split('>').next().unwrap_or_default(), "action");
-    let mut form =
-        Form { action: action.unwrap_or_default(), hidden: Vec::new(), names: Vec::new() };
+    let head = inside.split('>').next().unwrap_or_default();
+    let mut form = Form {
+        action: attribute(head, "action").unwrap_or_default(),
+        method: attribute(head, "method").unwrap_or_default().to_ascii_lowercase(),
+        hidden: Vec::new(),
+        names: Vec::new(),
+    };
     for tag in inside.split('<').filter(|tag| tag.starts_with("input") || tag.starts_with("button"))
     {
         let tag = tag.split('>').next().unwrap_or_default();

@@ -12,6 +12,7 @@ pub mod http;
 pub mod proxy;
 pub mod relying_party;
 pub mod server;
+pub mod shared;
 pub mod skip;
 
 /// The Rust in the README compiles.

@@ -59,6 +59,11 @@ impl Site {
         self.folder.join("data")
     }
 
+    /// Everything that is its own: data, configuration, log.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     /// `countersign dev` for this site, not yet started.
     #[must_use]
     pub fn command(&self) -> Command {

@@ -1,6 +1,7 @@
 //! Black-box tests of the binary: what it does when things go wrong.
 
 mod clock;
+mod conformance;
 mod crash;
 mod disk;
 mod feed;

@@ -2,7 +2,7 @@
 
 use super::source::{Function, Source};
 use super::tree::Tree;
-use super::{CHECKS, Problem, arrows, documents, names, size, text, words};
+use super::{CHECKS, Problem, arrows, conformance, documents, names, size, text, words};
 
 fn shown(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(Problem::to_string).collect()
@@ -287,4 +287,53 @@ fn functions_are_found_with_their_lengths() {
             function("inner", 11, 1)
         ]
     );
+}
+
+#[test]
+fn the_conformance_table_names_the_tests_that_are_there() {
+    let basic = "#[test]\nfn server() {}\n\n// #[test]\n#[test]\nfn extra() {}\n";
+    let both = "modules! {\n    flow, Mode::Post;\n    server,\n    one_2,\n}\n";
+    let head = "| module | test | result |\n|---|---|---|\n";
+    let good = format!(
+        "# Words\n## Basic (2)\n{head}| `oidcc-server` | `basic.rs::server` | passes |\n\
+         | `oidcc-extra` | `basic.rs::extra` | does not apply: it is refused |\n\
+         ## Posted (3)\n{head}| `oidcc-server` | `posted.rs::server` | passes |\n\
+         | `oidcc-one-2` | `posted.rs::one_2` | passes |\n\
+         | `oidcc-three` | | not yet: no such endpoint |\n"
+    );
+    let folder = "crates/tests/tests/conformance";
+    let (basic_path, posted_path) = (format!("{folder}/basic.rs"), format!("{folder}/posted.rs"));
+    let problems = |document: &str| {
+        let files =
+            [("docs/conformance.md", document), (&*basic_path, basic), (&*posted_path, both)];
+        shown(&conformance::check(&Tree::of(&files)))
+    };
+    assert_eq!(problems(&good), Vec::<String>::new());
+    let server = "| `oidcc-server` | `basic.rs::server` | passes |\n";
+    let extra = "| `oidcc-extra` | `basic.rs::extra` | does not apply: it is refused |\n";
+    for (from, to, expected) in [
+        (extra, "", &[":2: 1 modules, which is not the number", ": does not name"][..]),
+        (extra, server, &[":6: `oidcc-server` has a row already", ": does not name"]),
+        (
+            "basic.rs::server",
+            "basic.rs::serve",
+            &[":5: `basic.rs::serve` is no", ": does not name"],
+        ),
+        ("basic.rs::server", "posted.rs::server", &[":10: `posted.rs::server` is the", ": does"]),
+        ("oidcc-extra", "oidcc-Other", &[":6: the test of `oidcc-Other` is called `other`"]),
+        ("`basic.rs::server`", "", &[":5: `oidcc-server` passes, but no test", ": does not name"]),
+        ("| |", "| `posted.rs::one_2` |", &[":12: `posted.rs::one_2` is the test of another"]),
+        ("does not apply: it", "fails: it", &[":6: `oidcc-extra`: the result is"]),
+        ("not yet: no such endpoint", "not yet: ", &[":12: `oidcc-three`: the result is"]),
+        ("(3)", "", &[":7: 3 modules, which is not the number"]),
+    ] {
+        let found = problems(&good.replacen(from, to, 1));
+        let alike = found
+            .iter()
+            .zip(expected)
+            .all(|(found, expected)| found.starts_with(&format!("docs/conformance.md{expected}")));
+        assert!(alike && found.len() == expected.len(), "{from} -> {to}: {found:#?}");
+    }
+    let missing = conformance::check(&Tree::of(&[(&basic_path, basic)]));
+    assert_eq!(missing.len(), 1, "{missing:?}");
 }

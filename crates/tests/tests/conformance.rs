@@ -1,0 +1,23 @@
+//! The modules of the OpenID Foundation's certification plans as tests of our own, one function
+//! for each module, named as it is. docs/conformance.md says what each of them is about and which
+//! of them do not apply; `cargo xtask tidy` holds that table and these files together.
+
+/// Tests of a plan that another file holds for several: for each name a function of that file,
+/// called with this.
+macro_rules! modules {
+    ($file:ident, $with:expr; $($module:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $module() {
+                super::$file::$module($with);
+            }
+        )*
+    };
+}
+
+mod basic;
+mod code_flow;
+mod config;
+mod flow;
+mod party;
+mod rp_initiated_logout;

@@ -1,0 +1,151 @@
+//! The clients and the person of these tests, and a server that knows them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use countersign_tests::binary;
+use countersign_tests::browser::Person;
+use countersign_tests::folder::Folder;
+use countersign_tests::http::Request;
+use countersign_tests::shared::Shared;
+
+/// Where the clients want their answers. Nobody listens there; they are read on the way.
+pub(super) const REDIRECT_URI: &str = "https://rp.example/callback";
+/// Where the clients want a browser after signing out.
+pub(super) const SIGNED_OUT_URI: &str = "https://rp.example/signed_out";
+
+/// Who signs in.
+pub(super) const CAROL: Person<'_> =
+    Person { username: "carol", password: "a password of carol", decision: "allow" };
+
+/// How a client shows who it is at the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// HTTP Basic.
+    Basic,
+    /// In the form.
+    Post,
+}
+
+/// A client as the suite has them: confidential, with a nonce, and without PKCE except where a
+/// module is about PKCE.
+#[derive(Clone, Debug)]
+pub(super) struct Party {
+    pub(super) id: String,
+    secret: String,
+    proof: Proof,
+    /// What its registration says beside that.
+    more: &'static str,
+}
+
+impl Party {
+    fn new(id: &str, more: &'static str) -> Self {
+        let secret = format!("a secret of the client {id}");
+        Self { id: id.to_owned(), secret, proof: Proof::Basic, more }
+    }
+
+    /// The client that most modules are about.
+    pub(super) fn first() -> Self {
+        Self::new("first", "")
+    }
+
+    /// Another one.
+    pub(super) fn second() -> Self {
+        Self::new("second", "")
+    }
+
+    /// One with `client_secret_post`.
+    pub(super) fn posting() -> Self {
+        Self { proof: Proof::Post, ..Self::new("posting", "") }
+    }
+
+    /// One whose id tokens are signed with RS256.
+    pub(super) fn rs256() -> Self {
+        Self::new("rs256", "id_token_signed_response_alg = \"RS256\"")
+    }
+
+    /// A form request with this client's authentication.
+    pub(super) fn form(&self, path: &str, fields: &[(&str, &str)]) -> Request {
+        match self.proof {
+            Proof::Basic => {
+                // RFC 6749 section 2.3.1: both are form-encoded before they are joined.
+                let encoded = |text: &str| {
+                    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
+                };
+                Request::form(path, fields).basic(&encoded(&self.id), &encoded(&self.secret))
+            }
+            Proof::Post => {
+                let own = [("client_id", &*self.id), ("client_secret", &*self.secret)];
+                Request::form(path, &[fields, &own].concat())
+            }
+        }
+    }
+
+    /// Its `[[client]]`.
+    pub(super) fn declaration(&self) -> String {
+        let method = match self.proof {
+            Proof::Basic => "client_secret_basic",
+            Proof::Post => "client_secret_post",
+        };
+        format!(
+            "[[client]]\nclient_id = {:?}\nclient_secret = {:?}\nrequire_pkce = false\n\
+             token_endpoint_auth_method = {method:?}\nredirect_uris = [{REDIRECT_URI:?}]\n\
+             post_logout_redirect_uris = [{SIGNED_OUT_URI:?}]\n{}\n",
+            self.id, self.secret, self.more
+        )
+    }
+}
+
+/// Carol, with a value for every claim of OpenID Connect Core section 5.1.
+pub(super) fn carol() -> String {
+    let mut text =
+        format!("[[user]]\nusername = {:?}\npassword = {:?}\n", CAROL.username, CAROL.password);
+    for (name, value) in [
+        ("name", "Carol Example"),
+        ("given_name", "Carol"),
+        ("middle_name", "M."),
+        ("family_name", "Example"),
+        ("nickname", "caro"),
+        ("preferred_username", "carol"),
+        ("profile", "https://carol.example/"),
+        ("picture", "https://carol.example/carol.jpeg"),
+        ("website", "https://carol.example/"),
+        ("gender", "female"),
+        ("birthdate", "1987-10-16"),
+        ("zoneinfo", "Europe/Berlin"),
+        ("locale", "de-DE"),
+        ("email", "carol@rp.example"),
+        ("phone_number", "+49 30 901820"),
+    ] {
+        writeln!(text, "{name} = {value:?}").expect("text takes everything");
+    }
+    text + "updated_at = 1767225600\nemail_verified = true\nphone_number_verified = false\n\
+            address = { street_address = \"Elm Street 1\", locality = \"Berlin\", \
+            postal_code = \"10178\", country = \"Germany\" }\n"
+}
+
+/// The server of the plans whose clients are registered by hand.
+pub(super) static SERVER: Shared = Shared::new(|| {
+    let parties = [Party::first(), Party::second(), Party::posting(), Party::rs256()];
+    parties.iter().map(Party::declaration).collect::<String>() + &carol()
+});
+
+/// What `countersign config check` says against a client with this in its registration.
+pub(super) fn fault_of(more: &'static str) -> String {
+    let check = |party: &Party| {
+        let folder = Folder::new();
+        let file = folder.join("countersign.toml");
+        let text = format!("issuer = \"https://id.example\"\n{}", party.declaration());
+        fs::write(&file, text).expect("it is ours");
+        let mut command = Command::new(binary::path());
+        command.args(["config", "check", "--config"]).arg(file).current_dir(folder.path());
+        let output = command.output().expect("the binary starts");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let sound = check(&Party::first());
+    assert!(sound.0, "without it there is nothing wrong: {}", sound.1);
+    let (success, said) = check(&Party::new("first", more));
+    assert!(!success, "{said}");
+    said
+}
