@@ -1,31 +1,27 @@
 //! The trait, and what goes in and out of its steps.
 
+mod consent;
 mod device;
+mod keys;
+mod used_token;
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use countersign_protocol::Timestamp;
 use countersign_protocol::account::Account;
 use countersign_protocol::authorization_code;
-use countersign_protocol::claims_request::ClaimsRequest;
 use countersign_protocol::client::Client;
 use countersign_protocol::device_code::{self, DeviceRequest, UserCode};
 use countersign_protocol::error::OAuthError;
 use countersign_protocol::follower::Follower;
 use countersign_protocol::grant::{EndReason, Grant, GrantId};
-use countersign_protocol::key_schedule::{self, KeyUse, Step, Wish};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::logout::LogoutNotice;
 use countersign_protocol::refresh_family;
-use countersign_protocol::release;
 use countersign_protocol::revocation::Revocation;
-use countersign_protocol::scope::Scope;
-use countersign_protocol::seal::MasterKeyId;
 use countersign_protocol::session::Session;
 use countersign_protocol::status_list::{ListedToken, StatusIndex};
 use tokio::sync::watch;
@@ -33,7 +29,10 @@ use tokio::sync::watch;
 use crate::error::StoreError;
 use crate::uncommitted::Uncommitted;
 
+pub use consent::Consent;
 pub use device::{DeviceAnswer, DeviceBegun, DeviceOutcome};
+pub use keys::{KeyChange, KeysChanged, NewMaster, Seal};
+pub use used_token::{Use, UsedOnce};
 
 /// What a store answers, when it has.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -87,62 +86,6 @@ pub struct NewGrant {
     pub remember: bool,
     /// Whether the client wants to hear of the end of the session that the grant came from.
     pub follow_session: bool,
-}
-
-/// What a user agreed to for a client: each part of the scope at each of the resources.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Consent {
-    /// The scope.
-    pub scope: Scope,
-    /// The resources.
-    pub audience: Vec<String>,
-    /// Single claims, by name (OpenID Connect Core §5.5). They go to the client itself, whatever
-    /// the resources.
-    pub claims: BTreeSet<String>,
-}
-
-impl Consent {
-    /// Whether all of this was agreed to.
-    #[must_use]
-    pub fn covers(&self, scope: &Scope, audience: &[String], claims: &ClaimsRequest) -> bool {
-        let mut single = release::beside_scope(claims, &self.scope).into_iter();
-        scope.is_within(&self.scope)
-            && audience.iter().all(|resource| self.audience.contains(resource))
-            && single.all(|claim| self.claims.contains(claim))
-    }
-
-    /// What may be remembered after the user has agreed to `new` as well. Who allowed reading here
-    /// and writing there has not allowed writing here: where the two do not add up, only the new
-    /// one stays, and the user is asked once more.
-    #[must_use]
-    pub fn and(self, new: Self) -> Self {
-        let claims = self.claims.union(&new.claims).cloned().collect();
-        Self { claims, ..self.and_access(new) }
-    }
-
-    fn and_access(mut self, new: Self) -> Self {
-        let all_in = |inner: &[String], outer: &[String]| inner.iter().all(|r| outer.contains(r));
-        let narrower = all_in(&new.audience, &self.audience);
-        let wider = all_in(&self.audience, &new.audience);
-        if narrower && new.scope.is_within(&self.scope) {
-            return self;
-        }
-        if wider && self.scope.is_within(&new.scope) {
-            return new;
-        }
-        if self.scope == new.scope {
-            let more = new.audience.into_iter().filter(|r| !self.audience.contains(r));
-            let more: Vec<_> = more.collect();
-            self.audience.extend(more);
-            return self;
-        }
-        let same_audience = narrower && wider;
-        match Scope::parse(&format!("{} {}", self.scope, new.scope)) {
-            Ok(scope) if same_audience => Self { scope, ..self },
-            // Too long to be read back, or not to be added up.
-            _ => new,
-        }
-    }
 }
 
 /// How the redemption of a code went.
@@ -220,89 +163,6 @@ pub struct EndedClient {
     pub client_id: String,
     /// Up to which second of issue, in seconds since the epoch.
     pub issued_until: u64,
-}
-
-/// A change of the keys.
-#[derive(Clone, Debug)]
-pub struct KeyChange {
-    /// What is wished, beside what is due.
-    pub wish: Wish,
-    /// The uses that there are keys for.
-    pub uses: &'static [KeyUse],
-    /// The numbers of the schedule.
-    pub settings: key_schedule::Settings,
-    /// New keys, in case that some are needed. Those that are not are forgotten.
-    pub candidates: Vec<SealedKey>,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// A master key takes over.
-#[derive(Clone, Debug)]
-pub struct NewMaster {
-    /// The one that seals from now on.
-    pub newest: MasterKeyId,
-    /// Those that seal no more.
-    pub replaced: Vec<MasterKeyId>,
-}
-
-/// Seals a key anew.
-pub type Seal = Box<dyn Fn(&SealedKey) -> Option<Vec<u8>> + Send>;
-
-/// How a change of the keys went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeysChanged {
-    /// What could be done is done.
-    Done {
-        /// What was due.
-        steps: Vec<Step>,
-        /// New keys that are still needed.
-        wanted: Vec<KeyUse>,
-        /// When the next step is due, if that can be told.
-        next_at: Option<Timestamp>,
-    },
-    /// Nothing changed: there would be no key that signs, and none was brought.
-    NothingToSignWith(KeyUse),
-    /// Nothing changed: the keys that were brought are sealed by a master key that was replaced.
-    SealedWithAnOldKey,
-    /// Nothing changed.
-    Refused(key_schedule::Refusal),
-}
-
-/// The use of a token that may be used once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Use {
-    /// The token, by a hash of its issuer and its `jti`.
-    pub key: [u8; 32],
-    /// Until when it could be accepted.
-    pub until: Timestamp,
-}
-
-impl Use {
-    /// The use of the token that `issuer` named `token_id`. The name is the one of the verified
-    /// payload: the text of a token can be changed without changing what it says.
-    #[must_use]
-    pub fn new(issuer: &str, token_id: &str, until: Timestamp) -> Self {
-        let mut hash = Context::new(&SHA256);
-        // With its length, so that no two pairs run together.
-        hash.update(&(issuer.len() as u64).to_be_bytes());
-        hash.update(issuer.as_bytes());
-        hash.update(token_id.as_bytes());
-        let mut key = [0; 32];
-        key.copy_from_slice(hash.finish().as_ref());
-        Self { key, until }
-    }
-}
-
-/// How noting a use went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsedOnce {
-    /// It is the first use.
-    First,
-    /// The token was used before.
-    Replayed,
-    /// There is no room: forgetting a token would let it be used again.
-    Full,
 }
 
 /// All live revocations at a place of the total order.

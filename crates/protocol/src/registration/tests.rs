@@ -240,7 +240,9 @@ fn pkce_is_left_out_only_where_the_operator_and_a_proof_allow_it() {
 #[test]
 fn a_new_registration_replaces_the_old_one_and_nothing_else() {
     let body = json!({
-        "redirect_uris": ["https://rp.example/cb"], "client_name": "Old", "contacts": ["a@b.example"]
+        "redirect_uris": ["https://rp.example/cb"],
+        "client_name": "Old",
+        "contacts": ["a@b.example"],
     });
     let mut before = client(&body);
     before.disabled = true;
