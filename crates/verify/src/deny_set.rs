@@ -185,12 +185,6 @@ impl DenySet {
             || (self.has_wide.load(Ordering::Acquire) && self.is_widely_revoked(token, now))
     }
 
-    /// Whether a signing key is revoked at `now`.
-    pub fn is_key_revoked(&self, key_id: &str, now: Timestamp) -> bool {
-        let entry = self.wide.pin().get(&self.keys.key(WideName::Key(key_id))).copied();
-        entry.is_some_and(|entry| now < entry.expires_at)
-    }
-
     #[cold]
     fn is_widely_revoked(&self, token: TokenNames<'_>, now: Timestamp) -> bool {
         let wide = self.wide.pin();

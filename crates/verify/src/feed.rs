@@ -174,9 +174,9 @@ impl FeedFollower {
             revocation::load_snapshot(&reply.body, &shared.deny_set, shared.leeway, now)
         });
         let loaded = loaded.await.map_err(|_| FeedError::Interrupted)??;
-        self.state.adopt(loaded);
-        if loaded.key_revoked {
-            self.shared.keys.refresh_now();
+        self.state.adopt(&loaded);
+        if !loaded.revoked_keys.is_empty() {
+            self.shared.keys.withdraw(&loaded.revoked_keys);
         }
         if let Some(until) = loaded.not_understood_until {
             self.shared.freshness.mark_not_understood(until);
@@ -226,7 +226,7 @@ impl FeedFollower {
                         self.backoff.reset();
                         self.failing = false;
                     }
-                    Step::KeyRevoked => self.shared.keys.refresh_now(),
+                    Step::KeyRevoked(id) => self.shared.keys.withdraw(&[id]),
                     Step::NotUnderstood(until) => self.shared.freshness.mark_not_understood(until),
                     Step::Reload => return Err(FeedError::Missed),
                 }

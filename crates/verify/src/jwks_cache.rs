@@ -4,17 +4,22 @@
 //! A token whose key id is known never waits and never causes a request. One whose key id is
 //! unknown may ask for a refresh; all that ask at the same time share it, and after it the next
 //! pause begins. The key id itself never leaves the process.
+//!
+//! A key that was revoked is left out of the set, and of every later one: the news of it is
+//! forgotten some day, while a set may be held, or come again from somebody's cache, for as long as
+//! newer ones cannot be loaded.
 
 use std::{
+    collections::VecDeque,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use arc_swap::{ArcSwapOption, Guard};
-use countersign_jose::{KeySet, RejectedKey};
+use countersign_jose::{KeySet, RejectedKey, jwt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::{
     sync::{Notify, watch},
@@ -23,10 +28,21 @@ use tokio::{
 
 use crate::timing::Timing;
 
+/// Revoked keys that are remembered, far more than an issuer ever has. Beyond it the oldest are
+/// forgotten.
+const WITHDRAWN_MAX: usize = 1_000;
+/// No key has a longer id.
+const KEY_ID_MAX_BYTES: usize = 256;
+
 /// The keys and the requests for newer ones.
 #[derive(Debug)]
 pub(crate) struct JwksCache {
     keys: ArcSwapOption<KeySet>,
+    /// Ids of keys that were revoked, the oldest first. `keys` is changed only with it held.
+    withdrawn: Mutex<VecDeque<String>>,
+    has_withdrawn: AtomicBool,
+    /// Whether the set, as it was loaded, holds a key that was revoked.
+    is_outdated: AtomicBool,
     origin: Instant,
     /// Milliseconds after `origin`.
     confirmed_at: AtomicU64,
@@ -69,6 +85,9 @@ impl JwksCache {
         let now = Instant::now();
         Self {
             keys: ArcSwapOption::empty(),
+            withdrawn: Mutex::default(),
+            has_withdrawn: AtomicBool::new(false),
+            is_outdated: AtomicBool::new(false),
             origin: now,
             confirmed_at: AtomicU64::new(0),
             unknown: Mutex::new(Unknown { progress: Progress::Idle, not_before: now }),
@@ -93,10 +112,52 @@ impl JwksCache {
         self.is_loaded().then(|| self.origin.elapsed().saturating_sub(confirmed_at))
     }
 
-    /// Replaces the keys.
+    /// Replaces the keys, by all of these that were not revoked.
     pub(crate) fn replace(&self, keys: KeySet) {
-        self.keys.store(Some(Arc::new(keys)));
+        let withdrawn = self.withdrawn();
+        let left = without(&keys, &withdrawn);
+        self.is_outdated.store(left.is_some(), Ordering::Release);
+        self.keys.store(Some(Arc::new(left.unwrap_or(keys))));
+        drop(withdrawn);
         self.confirm();
+    }
+
+    /// These keys were revoked: they are used no more, and newer ones are loaded without a pause.
+    pub(crate) fn withdraw(&self, key_ids: &[String]) {
+        let mut withdrawn = self.withdrawn();
+        for id in key_ids.iter().filter(|id| id.len() <= KEY_ID_MAX_BYTES) {
+            if !withdrawn.contains(id) {
+                withdrawn.push_back(id.clone());
+            }
+        }
+        let too_many = withdrawn.len().saturating_sub(WITHDRAWN_MAX);
+        withdrawn.drain(..too_many);
+        self.has_withdrawn.store(true, Ordering::Release);
+        let left = self.keys.load().as_ref().and_then(|keys| without(keys, &withdrawn));
+        if let Some(left) = left {
+            self.is_outdated.store(true, Ordering::Release);
+            self.keys.store(Some(Arc::new(left)));
+        }
+        drop(withdrawn);
+        self.refresh_now();
+    }
+
+    /// Whether the issuer, when it was last asked, still published a key that was revoked.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.is_outdated.load(Ordering::Acquire)
+    }
+
+    /// Whether a token says that it was signed with a key that was revoked. Then no newer keys can
+    /// make it good.
+    pub(crate) fn is_by_withdrawn(&self, token: &str) -> bool {
+        self.has_withdrawn.load(Ordering::Acquire)
+            && jwt::peek(token).is_ok_and(|token| {
+                token.key_id().is_some_and(|id| self.withdrawn().iter().any(|one| one == id))
+            })
+    }
+
+    fn withdrawn(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The keys that are held are still the ones that the issuer publishes.
@@ -122,7 +183,7 @@ impl JwksCache {
     }
 
     /// Has the keys loaded again without a pause: the issuer itself said that they have changed.
-    pub(crate) fn refresh_now(&self) {
+    fn refresh_now(&self) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         // Also while a refresh is running: its question may be older than the change.
         unknown.progress = Progress::Wanted;
@@ -160,6 +221,15 @@ impl JwksCache {
         let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         unknown.progress == Progress::Wanted
     }
+}
+
+/// What is left of a set without the keys that were revoked; `None` if it has none of them.
+fn without(keys: &KeySet, withdrawn: &VecDeque<String>) -> Option<KeySet> {
+    let stays = |id: &&str| !withdrawn.iter().any(|one| one == id);
+    if keys.key_ids().all(|id| stays(&id)) {
+        return None;
+    }
+    Some(KeySet::new(keys.key_ids().filter(stays).filter_map(|id| keys.get(id).cloned())))
 }
 
 /// A usable answer of the JWKS endpoint.
@@ -293,6 +363,32 @@ mod tests {
                 (answer, expect) => panic!("{status} {body:.40} gave {answer:?}, not {expect:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_was_revoked_is_in_no_set_any_more_and_the_memory_of_it_is_bounded() {
+        let cache = JwksCache::new(Duration::ZERO);
+        let [one, other] = [(); 2].map(|()| SigningKey::generate(Algorithm::ES256).expect("a key"));
+        let both = || KeySet::new([one.verifying_key(), other.verifying_key()]);
+        let held = || cache.keys().as_ref().is_some_and(|keys| keys.get(one.key_id()).is_some());
+        cache.replace(both());
+        assert!(held() && !cache.is_outdated());
+        let name = one.key_id().to_owned();
+        cache.withdraw(&["x".repeat(257), name.clone(), name.clone()]);
+        assert!(!held() && cache.is_outdated());
+        cache.replace(both());
+        assert!(!held() && cache.is_outdated());
+        assert_eq!(cache.keys().as_ref().map(|keys| keys.len()), Some(1));
+        cache.replace(KeySet::new([other.verifying_key()]));
+        assert!(!cache.is_outdated());
+        assert_eq!(cache.withdrawn().len(), 1);
+        let many: Vec<_> = (1..WITHDRAWN_MAX).map(|number| number.to_string()).collect();
+        cache.withdraw(&many);
+        cache.replace(both());
+        assert!(!held());
+        cache.withdraw(&["one more".to_owned()]);
+        assert_eq!(cache.withdrawn().len(), WITHDRAWN_MAX);
+        assert!(!cache.withdrawn().contains(&name));
     }
 
     #[tokio::test]

@@ -94,11 +94,7 @@ impl KeyRefresher {
     /// The news that a key was revoked may be faster than the server that publishes the keys. Until
     /// it publishes the key no more, its successor may be missing.
     fn wait_if_outdated(&mut self) -> Option<Duration> {
-        let now = clock::now();
-        let is_revoked = |id: &str| self.shared.deny_set.is_key_revoked(id, now);
-        let outdated =
-            self.shared.keys.keys().as_ref().is_some_and(|k| k.key_ids().any(is_revoked));
-        if !outdated {
+        if !self.shared.keys.is_outdated() {
             self.outdated = 0;
             self.outdated_backoff.reset();
             return None;

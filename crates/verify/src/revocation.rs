@@ -36,18 +36,18 @@ pub(crate) enum Step {
     Reload,
     /// The connection is called this in acknowledgements.
     Hello(String),
-    /// A signing key was revoked that was not known to be: get the one that takes its place.
-    KeyRevoked,
+    /// This signing key was revoked and was not known to be: get the one that takes its place.
+    KeyRevoked(String),
     /// A revocation is live until then that this version does not understand.
     NotUnderstood(Timestamp),
 }
 
 /// A snapshot that is in the deny set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Loaded {
     pub(crate) seq: u64,
-    /// A signing key was revoked that was not known to be.
-    pub(crate) key_revoked: bool,
+    /// Signing keys that were revoked and were not known to be.
+    pub(crate) revoked_keys: Vec<String>,
     /// A revocation is live until then that this version does not understand.
     pub(crate) not_understood_until: Option<Timestamp>,
 }
@@ -121,7 +121,7 @@ impl FeedState {
     }
 
     /// Goes on from a snapshot, also if its number is lower.
-    pub(crate) const fn adopt(&mut self, loaded: Loaded) {
+    pub(crate) const fn adopt(&mut self, loaded: &Loaded) {
         self.applied = Some(loaded.seq);
     }
 
@@ -159,7 +159,7 @@ impl FeedState {
                 self.applied = Some(applied.max(event.seq));
                 Ok(match entered {
                     Entered::Done => Step::Continue,
-                    Entered::NewKey => Step::KeyRevoked,
+                    Entered::NewKey => Step::KeyRevoked(event.id.into_owned()),
                     Entered::NotUnderstood(until) => Step::NotUnderstood(until),
                 })
             }
@@ -192,10 +192,10 @@ pub(crate) fn load_snapshot(
 ) -> Result<Loaded, Malformed> {
     let snapshot: Snapshot<'_> = parse("snapshot", json)?;
     let mut loaded = Loaded { seq: snapshot.seq, ..Loaded::default() };
-    for event in &snapshot.events {
+    for event in snapshot.events {
         match event.enter(deny_set, leeway, now) {
             Entered::Done => {}
-            Entered::NewKey => loaded.key_revoked = true,
+            Entered::NewKey => loaded.revoked_keys.push(event.id.into_owned()),
             Entered::NotUnderstood(until) => {
                 loaded.not_understood_until = loaded.not_understood_until.max(Some(until));
             }
@@ -275,7 +275,7 @@ mod tests {
 
     fn loaded_at(seq: u64) -> (FeedState, DenySet) {
         let (mut state, deny_set) = (FeedState::new(LEEWAY), DenySet::new());
-        state.adopt(Loaded { seq, ..Loaded::default() });
+        state.adopt(&Loaded { seq, ..Loaded::default() });
         (state, deny_set)
     }
 
@@ -285,7 +285,7 @@ mod tests {
         for (given, expect) in [
             (revoked(43, "token", "a"), Some(Step::Continue)),
             (revoked(42, "grant", "again"), Some(Step::Continue)),
-            (revoked(43, "key", "k"), Some(Step::KeyRevoked)),
+            (revoked(43, "key", "k"), Some(Step::KeyRevoked("k".to_owned()))),
             (revoked(44, "token", "a"), Some(Step::Reload)),
             (revoked(u64::MAX, "token", "a"), Some(Step::Reload)),
             (revoked(43, "planet", "a"), Some(Step::NotUnderstood(until))),
@@ -369,12 +369,13 @@ mod tests {
     fn a_revoked_key_is_news_once() {
         let (mut state, deny_set) = loaded_at(42);
         let again = revoked(43, "key", "k");
-        assert_eq!(state.apply(&again, &deny_set, NOW).ok(), Some(Step::KeyRevoked));
+        let news = Step::KeyRevoked("k".to_owned());
+        assert_eq!(state.apply(&again, &deny_set, NOW).ok(), Some(news));
         assert_eq!(state.apply(&again, &deny_set, NOW).ok(), Some(Step::Continue));
         let snapshot = format!(r#"{{"seq":43,"events":[{}]}}"#, again.data);
-        for (deny_set, expect) in [(&deny_set, false), (&DenySet::new(), true)] {
+        for (deny_set, expect) in [(&deny_set, &[][..]), (&DenySet::new(), &["k"])] {
             let loaded = load_snapshot(snapshot.as_bytes(), deny_set, LEEWAY, NOW);
-            assert_eq!(loaded.expect("well formed").key_revoked, expect);
+            assert_eq!(loaded.expect("well formed").revoked_keys, expect);
         }
     }
 
@@ -384,7 +385,7 @@ mod tests {
         assert!(state.apply(&revoked(43, "token", "new"), &deny_set, NOW).is_ok());
         let json = br#"{"seq":7,"events":[{"seq":7,"kind":"token","id":"old","expires_at":1100}]}"#;
         let loaded = load_snapshot(json, &deny_set, LEEWAY, NOW).expect("well formed");
-        state.adopt(loaded);
+        state.adopt(&loaded);
         assert_eq!(state.applied(), Some(7));
         assert!(deny_set.is_revoked(named("old"), NOW));
         assert!(deny_set.is_revoked(named("new"), NOW));

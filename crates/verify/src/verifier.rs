@@ -273,6 +273,9 @@ impl Shared {
             Err(countersign_jose::Error::Malformed) => {
                 self.introspected(token, told.as_ref(), now)?
             }
+            Err(countersign_jose::Error::UnknownKey) if self.keys.is_by_withdrawn(token) => {
+                return Err(Error::Revoked);
+            }
             verified => verified?,
         };
         if self.deny_set.is_revoked(caller.names(), now) {

@@ -71,6 +71,46 @@ async fn a_revoked_key_ends_all_that_it_signed_and_its_successor_is_fetched_at_o
     assert!(issuer.script().jwks_loads >= 2);
 }
 
+/// The event lives for some hours, a key that somebody has stolen for ever.
+#[tokio::test]
+async fn a_revoked_key_does_not_come_back_when_its_event_is_forgotten() {
+    let issuer = Issuer::start().await;
+    let next = super::issuer::new_key();
+    issuer.script().keys.insert(0, next);
+    let builder = describe(&issuer).revocations("api", "secret").leeway(Duration::ZERO);
+    let verifier = builder.start().expect("starts");
+    ready(&verifier).await;
+    let stolen = issuer.token("a", "g");
+    issuer.script().keys.rotate_left(1);
+    let good = issuer.token("b", "g");
+    for token in [&stolen, &good] {
+        assert_eq!(refusal(&verifier, token), None);
+    }
+    {
+        let mut script = issuer.script();
+        let (id, expires_at) = (script.keys[0].key_id().to_owned(), clock::now().as_secs() + 2);
+        let event = format!(r#"{{"seq":1,"kind":"key","id":"{id}","expires_at":{expires_at}}}"#);
+        script.events.push((1, event));
+        script.seq = 1;
+        // No newer set comes. Those who have it for a copy of their own publish the old one.
+        script.jwks = Some((500, Vec::new()));
+    }
+    becomes_revoked(&verifier, &stolen).await;
+    eventually("it is forgotten", || verifier.metrics().revocations == 0).await;
+    assert_eq!(refusal(&verifier, &stolen), Some(Error::Revoked));
+    assert_eq!(refusal(&verifier, &good), None, "signed by another");
+    let loads = issuer.script().jwks_loads;
+    issuer.script().jwks = None;
+    eventually("the old set comes again", || issuer.script().jwks_loads > loads + 1).await;
+    for _ in 0..20 {
+        assert_eq!(refusal(&verifier, &stolen), Some(Error::Revoked));
+        assert_eq!(refusal(&verifier, &good), None);
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(verifier.verify(&stolen, clock::now()).await.err(), Some(Error::Revoked));
+    assert_eq!(verifier.metrics().unknown_key_loads, 0, "it is not asked for either");
+}
+
 /// The news may be faster than the server that publishes the keys.
 #[tokio::test]
 async fn a_new_key_is_waited_for_while_the_revoked_one_is_still_published() {
