@@ -1,16 +1,18 @@
 //! Clocks that step by an hour in either direction, of the server, of a verifier, and the one that
 //! both go by: no revoked token is accepted past the bound, and nobody innocent is logged out.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use countersign_jose::Timestamp;
 use countersign_tests::binary;
 use countersign_tests::browser::Browser;
 use countersign_tests::clock::{self, Clock};
+use countersign_tests::proxy::{Proxy, Relay};
 use countersign_tests::relying_party::{
     Client, DEMO_SERVICE, DEMO_SPA, DEMO_WEB, Tokens, call_api, resource, until_refused,
 };
-use countersign_tests::server::{Server, Site};
+use countersign_tests::server::{Server, Site, free_port};
 use countersign_verify::{Error, Verifier};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -183,19 +185,51 @@ fn what_a_server_revoked_an_hour_ago_stays_so_when_its_clock_is_set_back() {
     assert!(!is_active(&server, &revoked.access));
 }
 
-/// The verifier's clock is set, so it has to be a process of its own.
-#[test]
-fn a_verifier_whose_clock_steps_an_hour_in_either_direction() {
+/// Runs a test whose own clock is set, so in a process of its own.
+fn alone(name: &str, body: impl Future<Output = ()>) {
     if clock::is_own() {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        return runtime.block_on(verifiers_clock_steps());
+        return tokio::runtime::Runtime::new().expect("a runtime").block_on(body);
     }
     let own = Clock::new();
     let mut command = own.command(&std::env::current_exe().expect("this test"));
-    let name = "clock::a_verifier_whose_clock_steps_an_hour_in_either_direction";
-    let output = command.args(["--exact", name, "--nocapture"]).output().expect("it starts");
+    let name = format!("clock::{name}");
+    let output = command.args(["--exact", &name, "--nocapture"]).output().expect("it starts");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn a_verifier_whose_clock_steps_an_hour_in_either_direction() {
+    let name = "a_verifier_whose_clock_steps_an_hour_in_either_direction";
+    alone(name, verifiers_clock_steps());
+}
+
+/// To a machine that goes on after it was suspended no time has passed but on the wall.
+#[test]
+fn a_verifier_that_was_suspended_accepts_nothing_before_it_has_heard_again() {
+    let name = "a_verifier_that_was_suspended_accepts_nothing_before_it_has_heard_again";
+    alone(name, verifier_is_suspended());
+}
+
+async fn verifier_is_suspended() {
+    let (site, clock) = (Site::of_serve(""), Clock::new());
+    let inside = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    let server = site.start_with(inside, clock.command(binary::path()));
+    let proxy = Proxy::start(site.address, inside);
+    let verifier = verifier(&server).await;
+    let good = log_in(&server, DEMO_WEB);
+    eventually("it is accepted", || refusal(&verifier, &good.access).is_none()).await;
+    proxy.tell(Relay::Stall);
+    assert_eq!(refusal(&verifier, &good.access), None, "for ten seconds");
+    clock::set_own(30);
+    assert_eq!(refusal(&verifier, &good.access), Some(Error::Stale));
+    assert!(!verifier.is_ready());
+    proxy.tell(Relay::Pass);
+    eventually("it is accepted", || refusal(&verifier, &good.access).is_none()).await;
+    // A jump alone costs a new connection.
+    clock::set_own(60);
+    eventually("it is accepted", || refusal(&verifier, &good.access).is_none()).await;
+    assert!(verifier.metrics().revocations_age < Some(Duration::from_secs(5)));
 }
 
 async fn verifiers_clock_steps() {
@@ -246,6 +280,12 @@ fn a_clock_that_both_go_by() {
         }
         clock.set(step);
         refresh(&server, DEMO_SPA, &mut innocent);
+        // A jump ahead looks like a machine that was suspended: the API answers 503 until it has
+        // heard from the server again.
+        let start = Instant::now();
+        while call_api(&server, &innocent.access).status == 503 {
+            assert!(start.elapsed() < PATIENCE, "the API does not come back");
+        }
         assert_eq!(call_api(&server, &innocent.access).status, 200, "{step}");
         revoke(&server, &revoked.refresh);
         until_refused(&server, &revoked.access);

@@ -13,6 +13,44 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(0).plus(since_epoch)
 }
 
+/// A moment by both clocks. The monotonic one stands still while the machine is suspended, and the
+/// one on the wall can be set; the older of the two ages is never too young.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) at: Instant,
+    pub(crate) wall: Timestamp,
+}
+
+impl Moment {
+    /// This one.
+    pub(crate) fn now() -> Self {
+        Self { at: Instant::now(), wall: now() }
+    }
+
+    /// So much later.
+    pub(crate) fn plus(self, duration: Duration) -> Self {
+        let at = self.at.checked_add(duration).unwrap_or(self.at);
+        Self { at, wall: self.wall.plus(duration) }
+    }
+
+    /// By each clock the earlier of the two.
+    pub(crate) fn min(self, other: Self) -> Self {
+        Self { at: self.at.min(other.at), wall: self.wall.min(other.wall) }
+    }
+
+    /// How long ago it is, when `wall` is the time on the wall.
+    pub(crate) fn age(&self, wall: Timestamp) -> Duration {
+        self.at.elapsed().max(wall.since(self.wall))
+    }
+
+    /// How long after an earlier moment it is by the monotonic clock, and by how much more the one
+    /// on the wall went on meanwhile: for so long the machine was suspended, unless it was set.
+    pub(crate) fn since(&self, earlier: &Self) -> (Duration, Duration) {
+        let passed = self.at.saturating_duration_since(earlier.at);
+        (passed, self.wall.since(earlier.wall).saturating_sub(passed))
+    }
+}
+
 /// For so long a jump forward is not believed.
 const DISTRUST: Duration = Duration::from_secs(2 * 3600);
 /// Clocks that are kept right are moved by less.

@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     acknowledge::Place,
     backoff::Backoff,
-    clock::{self, SetBackWatch, SteadyClock},
+    clock::{self, Moment, SetBackWatch, SteadyClock},
     discovery::{Endpoints, RevocationEndpoints},
     fetch::{FetchError, Fetcher},
     revocation::{self, FeedState, Malformed, Step},
@@ -56,6 +56,8 @@ enum FeedError {
     Ended,
     #[error("nothing came from the feed for {0:?}")]
     Silent(Duration),
+    #[error("this machine was suspended, or its clock set forward, by {0:?}")]
+    Suspended(Duration),
     #[error("what the issuer says comes {0:?} late")]
     Late(Duration),
     #[error("the clock of this machine was set back")]
@@ -134,7 +136,7 @@ impl FeedFollower {
         let mut headers = self.headers("text/event-stream");
         headers.insert("last-event-id", HeaderValue::from(applied));
         let within = self.shared.timing.request;
-        let opened_at = Instant::now();
+        let opened_at = Moment::now();
         let response = self.fetcher.open(&urls.feed, headers, within).await?;
         if response.status() != StatusCode::OK {
             return Err(FeedError::Status { what: "feed", status: response.status() });
@@ -191,22 +193,28 @@ impl FeedFollower {
     async fn read(
         &mut self,
         mut body: Incoming,
-        opened_at: Instant,
+        opened_at: Moment,
         endpoint: Option<Uri>,
     ) -> Result<Infallible, FeedError> {
         let silence = self.shared.timing.feed_silence;
         let mut follower = None;
         let mut parser = Parser::default();
         let mut delay = Delay::new(opened_at);
-        let mut heard_at = Instant::now();
+        let mut heard_at = Moment::now();
         loop {
             let chunk = timeout(silence, next_chunk(&mut body)).await;
             let chunk = chunk.map_err(|_| FeedError::Silent(silence))??;
-            let received_at = Instant::now();
+            let received_at = Moment::now();
             // If this process was stopped meanwhile, what lies in the socket may be long past, and
             // a heartbeat in it proves nothing.
-            if received_at - heard_at > silence {
+            if received_at.since(&heard_at).0 > silence {
                 return Err(FeedError::Silent(silence));
+            }
+            // The same for a machine that was suspended, on which little time seems to have passed;
+            // also little by little.
+            let (_, suspended) = received_at.since(&opened_at);
+            if suspended > silence {
+                return Err(FeedError::Suspended(suspended));
             }
             heard_at = received_at;
             if self.wall.notices(clock::now()) {
@@ -255,8 +263,8 @@ impl FeedFollower {
         });
     }
 
-    fn mark_current(&self, at: Instant) {
-        self.shared.freshness.mark_current(at);
+    fn mark_current(&self, moment: Moment) {
+        self.shared.freshness.mark_current(moment);
         self.shared.changed.notify_waiters();
     }
 
@@ -281,21 +289,21 @@ impl FeedFollower {
 /// silent, so what counts is when the issuer said something, not when it arrived: whoever stands
 /// between could otherwise keep a revocation away for as long as it likes.
 struct Delay {
-    opened_at: Instant,
+    opened_at: Moment,
     newest: Duration,
 }
 
 impl Delay {
-    const fn new(opened_at: Instant) -> Self {
+    const fn new(opened_at: Moment) -> Self {
         Self { opened_at, newest: Duration::ZERO }
     }
 
     /// When the issuer said something, or earlier: it had the request after it was sent, and counts
     /// from then. An issuer that does not count is believed to speak without delay.
-    fn said_at(&mut self, after: Option<Duration>, received_at: Instant) -> Instant {
+    fn said_at(&mut self, after: Option<Duration>, received_at: Moment) -> Moment {
         let Some(after) = after else { return received_at };
-        let said_at = self.opened_at.checked_add(after).unwrap_or(received_at).min(received_at);
-        self.newest = received_at - said_at;
+        let said_at = self.opened_at.plus(after).min(received_at);
+        self.newest = received_at.since(&said_at).0;
         said_at
     }
 
@@ -323,7 +331,7 @@ mod tests {
     #[test]
     fn what_counts_is_when_the_issuer_spoke() {
         let (second, limit) = (Duration::from_secs(1), Duration::from_secs(3));
-        let opened_at = Instant::now();
+        let opened_at = Moment::now();
         let mut delay = Delay::new(opened_at);
         for (after, received, said, good) in [
             (Some(0), 1, 0, true),
@@ -337,8 +345,8 @@ mod tests {
             (None, 12, 12, true),
         ] {
             let after = after.map(|after| second * after);
-            let said_at = delay.said_at(after, opened_at + received * second);
-            assert_eq!(said_at, opened_at + said * second, "{after:?}");
+            let said_at = delay.said_at(after, opened_at.plus(received * second));
+            assert_eq!(said_at, opened_at.plus(said * second), "{after:?}");
             assert_eq!(delay.check(limit).is_ok(), good, "{after:?}");
         }
     }

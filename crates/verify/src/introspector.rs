@@ -17,7 +17,8 @@ use tokio::{
 };
 
 use crate::{
-    Caller, Error, clock,
+    Caller, Error,
+    clock::{self, Moment},
     discovery::Endpoints,
     fetch::{FetchError, Fetcher},
     introspection::{self, Form, Unusable},
@@ -40,7 +41,7 @@ const SIGNED: &str = "application/token-introspection+jwt";
 #[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) verdict: Result<Caller, Error>,
-    asked_at: Instant,
+    asked_at: Moment,
 }
 
 /// How the issuer is asked.
@@ -126,8 +127,9 @@ impl Introspector {
         shared: &Shared,
         token: &str,
         limit: Option<Duration>,
+        now: Timestamp,
     ) -> Option<Told> {
-        let is_recent = |told: &Told, limit| told.asked_at.elapsed() <= limit;
+        let is_recent = |told: &Told, limit| told.asked_at.age(now) <= limit;
         if let Some(told) = self.accepted.get(token) {
             if limit.is_none_or(|limit| is_recent(&told, limit)) {
                 self.hits.add_one();
@@ -161,7 +163,7 @@ impl Introspector {
             ends.is_ok_and(|ends| now < ends.plus(shared.leeway))
         };
         self.accepted.retain(lives);
-        self.refused.retain(|told| told.asked_at.elapsed() <= shared.timing.refusal_kept);
+        self.refused.retain(|told| told.asked_at.age(now) <= shared.timing.refusal_kept);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -221,7 +223,7 @@ impl Introspector {
         let asked = async {
             // Never closed.
             let _turn = self.open.acquire().await;
-            let asked_at = Instant::now();
+            let asked_at = Moment::now();
             let verdict = self.request(shared, token).await?;
             Ok(Told { verdict, asked_at })
         };

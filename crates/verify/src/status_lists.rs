@@ -22,7 +22,7 @@ use tokio::{
 use crate::{
     BuildError, Caller, Error, WhenStale,
     backoff::Backoff,
-    clock,
+    clock::{self, Moment},
     fetch::{FetchError, Fetcher},
     secure_url,
     status::{self, List, Packed},
@@ -63,7 +63,7 @@ struct Kept {
 struct Copy {
     list: Arc<List>,
     /// It is as old as the question.
-    asked_at: Instant,
+    asked_at: Moment,
     entity_tag: Option<HeaderValue>,
 }
 
@@ -131,7 +131,7 @@ impl StatusLists {
             Some(_) => return Err(Error::Revoked),
         }
         let limit = copy.list.lifetime() + shared.max_staleness;
-        let is_old = copy.asked_at.elapsed() > limit || copy.list.has_expired(shared.leeway, now);
+        let is_old = copy.asked_at.age(now) > limit || copy.list.has_expired(shared.leeway, now);
         if is_old && shared.when_stale != WhenStale::DangerAccept {
             return Err(Error::Stale);
         }
@@ -192,7 +192,7 @@ impl StatusLists {
         if let Some(entity_tag) = &entity_tag {
             headers.insert(header::IF_NONE_MATCH, entity_tag.clone());
         }
-        let asked_at = Instant::now();
+        let asked_at = Moment::now();
         let within = shared.timing.request;
         let limit = StatusListToken::MAX_BYTES;
         let reply = self.fetcher.get(&kept.uri, headers, limit, within).await?;

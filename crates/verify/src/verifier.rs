@@ -246,7 +246,7 @@ impl Verifier {
             introspected_tokens: introspector
                 .map_or(0, |asked| u64::try_from(asked.len()).unwrap_or(u64::MAX)),
             keys_age: shared.keys.age(),
-            revocations_age: shared.freshness.age(),
+            revocations_age: shared.freshness.age(clock::now()),
             revocations_applied: shared.freshness.applied(),
             ..shared.counters.read()
         }
@@ -287,7 +287,7 @@ impl Shared {
         };
         match fresh {
             Err(Error::Stale) if self.when_stale == WhenStale::Introspect => {
-                self.confirm(&caller, token, told)?;
+                self.confirm(&caller, token, told, now)?;
             }
             fresh => fresh?,
         }
@@ -344,7 +344,7 @@ impl Shared {
             return Err(countersign_jose::Error::Malformed.into());
         }
         let limit = self.answer_limit(introspector, now);
-        let Some(told) = introspector.remembered(self, token, limit) else {
+        let Some(told) = introspector.remembered(self, token, limit, now) else {
             // Where no answer would do, nobody is asked.
             return Err(match self.judge_freshness(now) {
                 Err(Error::Stale) if self.when_stale == WhenStale::Introspect => {
@@ -376,14 +376,20 @@ impl Shared {
     }
 
     /// Makes sure, while the revocations are too old, that the issuer still stands by a token.
-    fn confirm(&self, caller: &Caller, token: &str, told: Option<Told>) -> Result<(), Error> {
+    fn confirm(
+        &self,
+        caller: &Caller,
+        token: &str,
+        told: Option<Told>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         if told.is_none() && caller.signed().is_none() {
             // Its answer is as young as it has to be, or it would not have got here.
             return Ok(());
         }
         let introspector = self.introspector.as_ref().ok_or(Error::Stale)?;
         let limit = Some(self.timing.answer_when_stale);
-        let told = told.or_else(|| introspector.remembered(self, token, limit));
+        let told = told.or_else(|| introspector.remembered(self, token, limit, now));
         let confirmed = told.ok_or(Error::NotIntrospected)?.verdict?;
         if confirmed.names().token_id == caller.token_id { Ok(()) } else { Err(Error::Inactive) }
     }
@@ -392,7 +398,7 @@ impl Shared {
         if !self.follows_revocations {
             return Ok(());
         }
-        if self.freshness.age().is_none() {
+        if !self.freshness.is_known() {
             return Err(Error::NotReady);
         }
         match self.when_stale {

@@ -95,7 +95,10 @@ async fn the_feed_ends_a_remembered_opaque_token_by_each_of_its_names() {
 #[tokio::test]
 async fn a_remembered_answer_ends_with_its_token_and_is_for_this_api_only() {
     let issuer = Issuer::start().await;
-    let verifier = asking(&issuer).await;
+    // Some minutes are skipped below.
+    let hour = Duration::from_secs(3_600);
+    let builder = describe(&issuer).timing(Timing { answer_kept: hour, ..short() });
+    let verifier = start(builder.revocations("api", "secret").max_staleness(hour)).await;
     let token = issuer.opaque("t", |_| {});
     let caller = verifier.verify(&token, clock::now()).await.expect("good");
     let end = Timestamp::from_secs(caller.expires_at).plus(Duration::from_secs(30));
