@@ -116,7 +116,9 @@ pub fn redeem(
     if presented.generation == newest {
         Verdict::Rotate(Box::new(rotated(grant, newest, settings, now)))
     } else if presented.generation > newest {
-        if settings.fast_forward_until.is_some_and(|end| now < end) {
+        // A grant that is not redeemed by its record has no lifetimes of its own to go on with.
+        let may_catch_up = newest > 0;
+        if may_catch_up && settings.fast_forward_until.is_some_and(|end| now < end) {
             Verdict::Rotate(Box::new(rotated(grant, presented.generation, settings, now)))
         } else {
             Verdict::Refuse(Refusal::AheadOfRecord)

@@ -130,6 +130,10 @@ fn row_5_a_newer_token_is_refused_unless_a_restore_is_declared() {
     assert_eq!(next.generation, 10);
     let verdict = redeem(Some(&grant(5)), &presented(9), &restored, after(60));
     assert_eq!(verdict, Verdict::Refuse(Refusal::AheadOfRecord), "the switch has an end");
+    // The backup was made before the code was redeemed: nothing says yet how long it may live, and
+    // the code would still be good.
+    let verdict = redeem(Some(&grant(0)), &presented(1), &restored, NOW);
+    assert_eq!(verdict, Verdict::Refuse(Refusal::AheadOfRecord));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Rotation, explored: everything that a client, a thief, a network and two servers on one store
 //! can do to a grant, within bounds, and the properties of docs/rotation.md at each step of it.
 //!
-//! A server's step is the product's own, SQL included (`transaction`). What stands here is what
+//! It begins with the first refresh token, or with the code that becomes it (generation 0). A
+//! server's step is the product's own, SQL included (`transaction`). What stands here is what
 //! surrounds it: one lock, a commit that may not come, an answer that may not arrive, clocks.
 
 mod facts;
@@ -24,10 +25,18 @@ use world::{Act, World};
 
 /// A public client and a thief, two servers, one request in each transaction.
 const THEFT: Plan = Plan {
-    numbers: Numbers { kind: Kind::Public, window: 2, idle: 3, absolute: 5, fast_forward: false },
+    numbers: Numbers {
+        kind: Kind::Public,
+        code: 2,
+        window: 2,
+        idle: 3,
+        absolute: 5,
+        fast_forward: false,
+    },
     rule: Rule::Product,
     server: Server::Product,
     manners: Manners::Good,
+    code: false,
     until: 6,
     skew: 0,
     client_until: 2,
@@ -43,6 +52,9 @@ const HONEST: Plan = Plan { thefts: 0, thief_tries: 0, batch: 2, revocation: tru
 
 /// The database goes back in time.
 const RESTORED: Plan = Plan { restore: true, batch: 1, ..HONEST };
+
+/// From the authorization code on, which the thief may have too.
+const CODE: Plan = Plan { code: true, client_until: 1, until: 5, ..THEFT };
 
 const fn of(kind: Kind, plan: Plan) -> Plan {
     Plan { numbers: Numbers { kind, ..plan.numbers }, ..plan }
@@ -67,8 +79,9 @@ fn run(plan: &Plan) -> (Explored<Act>, usize) {
     (found, transaction.made())
 }
 
-/// Everything within the plan's bounds is tried, and every property holds.
-fn holds(name: &str, plan: &Plan) {
+/// Everything within the plan's bounds is tried, and every property holds. There are at least so
+/// many states: fewer would mean that something can't happen any more.
+fn holds(name: &str, plan: &Plan, least: usize) {
     let start = Instant::now();
     let (Explored { states, steps, depth, broken }, transactions) = run(plan);
     if let Some((property, way)) = broken {
@@ -79,6 +92,7 @@ fn holds(name: &str, plan: &Plan) {
         "{name}: {states} states, {steps} steps, {depth} deep, {transactions} different \
          transactions, {took:?}"
     );
+    assert!(states >= least, "{name}: only {states} states");
 }
 
 /// The plan breaks a property, and this is the one that is noticed first.
@@ -91,38 +105,58 @@ fn breaks(name: &str, plan: &Plan, property: &str) {
 
 #[test]
 fn a_thief_of_a_public_client_is_caught() {
-    holds("a thief of a public client", &THEFT);
-    holds("a thief where there is no window", &window(0, THEFT));
+    holds("a thief of a public client", &THEFT, 91_000);
+    holds("a thief where there is no window", &window(0, THEFT), 20_000);
 }
 
 #[test]
 fn a_thief_is_caught_though_clocks_differ() {
-    holds("a thief, and a clock that is behind", &Plan { skew: 1, thief_tries: 1, ..THEFT });
+    holds(
+        "a thief, and a clock that is behind",
+        &Plan { skew: 1, thief_tries: 1, ..THEFT },
+        64_000,
+    );
 }
 
 #[test]
 fn a_thief_without_the_secret_or_the_key_does_nothing() {
-    holds("a thief of a confidential client", &of(Kind::Confidential, THEFT));
-    holds("a thief of a bound token", &of(Kind::Bound, THEFT));
+    holds("a thief of a confidential client", &of(Kind::Confidential, THEFT), 23_000);
+    holds("a thief of a bound token", &of(Kind::Bound, THEFT), 23_000);
+}
+
+#[test]
+fn a_thief_of_a_code_is_caught_or_does_nothing() {
+    holds("a thief of a code of a public client", &CODE, 23_000);
+    holds(
+        "the same, and a clock that is behind",
+        &Plan { skew: 1, thief_tries: 1, ..CODE },
+        19_000,
+    );
+    holds("a thief of a code of a confidential client", &of(Kind::Confidential, CODE), 6_000);
+    holds("a thief of a code, and tokens that are bound", &of(Kind::Bound, CODE), 6_000);
 }
 
 #[test]
 fn nobody_innocent_is_logged_out() {
-    holds("a public client", &HONEST);
-    holds("a confidential client", &of(Kind::Confidential, HONEST));
+    holds("a public client", &HONEST, 22_000);
+    holds("a confidential client", &of(Kind::Confidential, HONEST), 28_000);
+    holds("a public client, from its code on", &Plan { code: true, ..HONEST }, 24_000);
 }
 
 #[test]
 fn a_restored_database_is_safe() {
-    holds("a public client, restored", &RESTORED);
+    holds("a public client, restored", &RESTORED, 35_000);
     let theft = Plan { thefts: 1, thief_tries: 1, client_until: 1, until: 4, ..RESTORED };
-    holds("a thief, restored and told to catch up", &forward(theft));
+    holds("a thief, restored and told to catch up", &forward(theft), 32_000);
+    let code = Plan { code: true, ..RESTORED };
+    holds("a public client, restored to its code", &code, 57_000);
+    holds("the same, told to catch up", &forward(code), 57_000);
 }
 
 #[test]
 fn a_restored_database_that_catches_up_logs_nobody_out() {
-    holds("a public client, told to catch up", &forward(RESTORED));
-    holds("a bound token, told to catch up", &of(Kind::Bound, forward(RESTORED)));
+    holds("a public client, told to catch up", &forward(RESTORED), 35_000);
+    holds("a bound token, told to catch up", &of(Kind::Bound, forward(RESTORED)), 43_000);
 }
 
 /// Each wrong rule is found out, and by the property that it breaks.
@@ -142,6 +176,8 @@ fn the_search_finds_a_wrong_rule() {
         (Rule::NoAbsoluteEnd, HONEST, LIFETIMES),
         (Rule::ForgetsTheEnd, HONEST, STAYS_ENDED),
         (Rule::AlwaysForward, RESTORED, AHEAD),
+        (Rule::CodeAgain, CODE, NO_OLD_TOKEN),
+        (Rule::CodeForgiven, CODE, CAUGHT),
     ] {
         breaks(&format!("{rule:?}"), &with(rule, plan), property);
     }

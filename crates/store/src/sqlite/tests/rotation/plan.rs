@@ -9,6 +9,9 @@ pub(super) struct Plan {
     pub(super) rule: Rule,
     pub(super) server: Server,
     pub(super) manners: Manners,
+    /// Whether it begins with the authorization code, generation 0, and not with the first refresh
+    /// token.
+    pub(super) code: bool,
     /// The last tick.
     pub(super) until: u8,
     /// How far the second server's clock is behind.
@@ -37,8 +40,9 @@ pub(super) enum Server {
 /// What an honest client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manners {
-    /// Tries again with the same token until it is answered, a public one for as long as the
-    /// window after it began; then closes what it has open, and only then uses the new token.
+    /// Tries again with the same refresh token until it is answered, a public one for as long as
+    /// the window after it began, but never with a code; then closes what it has open, and only
+    /// then uses the new token.
     Good,
     /// A public client that goes on trying after the window.
     TriesTooLate,

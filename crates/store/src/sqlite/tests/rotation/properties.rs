@@ -2,7 +2,7 @@
 
 use super::facts::{Job, Past, Stored};
 use super::plan::Plan;
-use super::transaction::{Answer, As, Done, Kind, Numbers};
+use super::transaction::{Answer, As, BEGINNING, Done, Kind, Numbers};
 
 pub(super) const ONE_WINNER: &str = "a token is rotated once";
 pub(super) const ONE_SUCCESSOR: &str = "every use of a token is answered with its one successor";
@@ -44,21 +44,25 @@ pub(super) fn of_a_step(
     if is_over(plan, before, shown.now) {
         return holds(!good && done.row == row, LIFETIMES);
     }
+    // What is not redeemed by the restored database can't catch up.
+    let can_catch_up = plan.numbers.fast_forward && row.generation > 0;
     if shown.presented > row.generation {
-        let taken = good && plan.numbers.fast_forward;
         let refused = done.answer == Answer::Ahead && done.row == row;
-        holds(taken || (refused && !plan.numbers.fast_forward), AHEAD)?;
+        holds(if can_catch_up { good } else { refused }, AHEAD)?;
     }
     if is_superseded(plan, before, shown) {
         holds(!good, NO_OLD_TOKEN)?;
         let caught = done.answer == Answer::Ended && done.row.ended && done.published;
-        holds(caught || may_be_over(plan, before, shown.now), CAUGHT)?;
+        // A code from an old browser history must not end a session of months.
+        let forgotten = shown.presented == 0 && shown.now >= BEGINNING + plan.numbers.code;
+        holds(caught || forgotten || may_be_over(plan, before, shown.now), CAUGHT)?;
     }
     match done.answer {
         Answer::Rotated(new) => {
             let successor = new == shown.presented + 1 && done.row.generation == new;
             holds(successor, ONE_SUCCESSOR)?;
-            holds(done.row.absolute_end == row.absolute_end, LIFETIMES)?;
+            let end = BEGINNING + plan.numbers.absolute;
+            holds(done.row.absolute_end == end, LIFETIMES)?;
         }
         Answer::Retried(new) => {
             holds(new == shown.presented + 1, ONE_SUCCESSOR)?;
@@ -68,7 +72,7 @@ pub(super) fn of_a_step(
         Answer::Ended => {}
     }
     let excused = past.stolen_used
-        || (past.restored && !plan.numbers.fast_forward)
+        || (past.restored && !can_catch_up)
         || may_be_over(plan, before, shown.now);
     let logs_out = !good && (shown.innocent || done.answer == Answer::Ended);
     holds(excused || !logs_out, NO_INNOCENT)
@@ -98,6 +102,8 @@ fn is_superseded(plan: &Plan, before: &Stored, shown: &Shown) -> bool {
     let Numbers { kind, window, .. } = plan.numbers;
     match before.row.generation.saturating_sub(shown.presented) {
         0 => false,
+        // A code has no window.
+        1 if shown.presented == 0 => true,
         1 => kind == Kind::Public && shown.now >= before.made_at + window + slack(plan, window),
         _ => true,
     }
@@ -105,14 +111,22 @@ fn is_superseded(plan: &Plan, before: &Stored, shown: &Shown) -> bool {
 
 /// By the slowest clock. The absolute end is counted from the beginning, whatever the row says.
 fn is_over(plan: &Plan, before: &Stored, now: u8) -> bool {
-    let Numbers { idle, absolute, .. } = plan.numbers;
-    now >= before.made_at + idle + plan.skew || now >= 1 + absolute + plan.skew
+    let (idle_end, absolute_end) = ends(plan, before);
+    now >= idle_end + plan.skew || now >= absolute_end + plan.skew
 }
 
 /// By the fastest clock.
 fn may_be_over(plan: &Plan, before: &Stored, now: u8) -> bool {
-    let Numbers { idle, absolute, .. } = plan.numbers;
-    now + plan.skew >= before.made_at + idle || now > absolute
+    let (idle_end, absolute_end) = ends(plan, before);
+    now + plan.skew >= idle_end || now >= absolute_end
+}
+
+fn ends(plan: &Plan, before: &Stored) -> (u8, u8) {
+    let Numbers { code, idle, absolute, .. } = plan.numbers;
+    if before.row.generation == 0 {
+        return (BEGINNING + code, BEGINNING + code);
+    }
+    (before.made_at + idle, BEGINNING + absolute)
 }
 
 /// A window of nothing is nothing by every clock.

@@ -6,14 +6,18 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use countersign_protocol::Timestamp;
 use countersign_protocol::grant::{EndReason, Grant, Sender};
+use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::refresh_family::{Presented, Refusal, Settings};
+use countersign_protocol::{Timestamp, authorization_code};
 use rusqlite::Connection;
 
-use crate::contract::samples::{NOW, grant, moment, token};
+use crate::contract::samples::{NOW, code, grant, moment, pending_grant, token};
 use crate::sqlite::{grant as grants, migrations};
-use crate::store::{GrantSelector, RotationOutcome, RotationRequest};
+use crate::store::{CodeOutcome, GrantSelector, RotationOutcome, RotationRequest};
+
+/// When the grant is made.
+pub(super) const BEGINNING: u8 = 1;
 
 /// Who holds the grant's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub(super) enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numbers {
     pub(super) kind: Kind,
+    /// How long an authorization code lives.
+    pub(super) code: u8,
     pub(super) window: u8,
     pub(super) idle: u8,
     pub(super) absolute: u8,
@@ -103,6 +109,10 @@ pub(super) enum Rule {
     ForgetsTheEnd,
     /// Takes tokens that are newer than the row, without being told to.
     AlwaysForward,
+    /// A code that was redeemed is answered once more, like a refresh token.
+    CodeAgain,
+    /// A code that is used again is refused, and its grant goes on.
+    CodeForgiven,
 }
 
 /// The server's transaction. What it did is remembered: the same step on the same row at the same
@@ -126,7 +136,7 @@ impl Transaction {
         self.made.borrow().len()
     }
 
-    /// Someone presents the token of a generation.
+    /// Someone presents the token of a generation; that of generation 0 is the code.
     pub(super) fn rotate(&self, row: Row, presented: u8, by: As, now: u8) -> Done {
         let key = (row, presented, by, now);
         let known = self.made.borrow().get(&key).copied();
@@ -175,6 +185,8 @@ impl Transaction {
                 let numbers = Numbers { fast_forward: true, ..self.numbers };
                 self.product(row, presented, by, now, numbers)
             }
+            Rule::CodeAgain if reuse && presented == 0 && behind == 1 => retried,
+            Rule::CodeForgiven if reuse && presented == 0 => refused,
             _ => done,
         }
     }
@@ -183,9 +195,26 @@ impl Transaction {
         // Undone when it is dropped.
         let undone = self.connection.unchecked_transaction().unwrap();
         self.put(row);
-        let id = grant(1).id;
+        let before = self.published();
+        let answer = if presented == 0 {
+            self.redeem(by, now)
+        } else {
+            self.refresh(presented, by, now, numbers)
+        };
+        let after = grants::find(&self.connection, grant(1).id).unwrap().unwrap();
+        let published = self.published() > before;
+        drop(undone);
+        if answer == Answer::Rotated(1) {
+            assert_eq!(after.sender, self.sender(), "what the client has proved is kept");
+        }
+        let has_ended = !row.ended && after.ended.is_some();
+        let answer = if has_ended { Answer::Ended } else { answer };
+        Done { row: read(&after), answer, published }
+    }
+
+    fn refresh(&self, presented: u8, by: As, now: u8, numbers: Numbers) -> Answer {
         let request = RotationRequest {
-            grant: id,
+            grant: grant(1).id,
             presented: present(numbers.kind, presented, by),
             settings: Settings {
                 retry_window: Duration::from_secs(numbers.window.into()),
@@ -193,19 +222,41 @@ impl Transaction {
                 fast_forward_until: numbers.fast_forward.then(|| tick(u8::MAX)),
             },
         };
-        let before = self.published();
         let outcome = grants::rotate(&self.connection, &request, moment(tick(now))).unwrap();
-        let after = grants::find(&self.connection, id).unwrap().unwrap();
-        let answer = match outcome {
+        match outcome {
             RotationOutcome::Rotated(grant) => Answer::Rotated(small(grant.generation)),
             RotationOutcome::Retried(grant) => Answer::Retried(small(grant.generation)),
             RotationOutcome::Reused(_) => Answer::Ended,
             RotationOutcome::Refused(Refusal::AheadOfRecord) => Answer::Ahead,
             RotationOutcome::Refused(_) => Answer::Refused,
+        }
+    }
+
+    fn redeem(&self, by: As, now: u8) -> Answer {
+        let Numbers { kind, code: life, idle, absolute, .. } = self.numbers;
+        let ticks = |number: u8| Duration::from_secs(number.into());
+        let lifetimes = Lifetimes {
+            code: ticks(life),
+            refresh_idle: ticks(idle),
+            refresh_absolute: ticks(absolute),
+            ..Lifetimes::default()
         };
-        let published = self.published() > before;
-        drop(undone);
-        Done { row: read(&after), answer, published }
+        let presented = authorization_code::Presented {
+            client_id: match by {
+                As::Owner => code().client_id,
+                As::Stranger => "a thief's client".into(),
+            },
+            confidential: kind == Kind::Confidential,
+            sender: self.sender(),
+            ..code()
+        };
+        let id = grant(1).id;
+        let outcome =
+            grants::redeem_code(&self.connection, id, &presented, &lifetimes, tick(now)).unwrap();
+        match outcome {
+            CodeOutcome::Redeemed { grant, .. } => Answer::Rotated(small(grant.generation)),
+            CodeOutcome::Refused(_) => Answer::Refused,
+        }
     }
 
     /// The user, or an operator, ends the grant.
@@ -221,23 +272,32 @@ impl Transaction {
     }
 
     fn put(&self, row: Row) {
-        let sender = match self.numbers.kind {
-            Kind::Bound => Sender::Dpop("the owner's key".into()),
-            Kind::Public | Kind::Confidential => Sender::Bearer,
+        // Bound when the code is redeemed.
+        let (begun, sender) = match row.generation {
+            0 => (pending_grant(1), Sender::Bearer),
+            _ => (grant(1), self.sender()),
         };
         let alive = Grant {
             generation: row.generation.into(),
             rotated_at: tick(row.rotated_at),
+            created_at: tick(BEGINNING),
             idle_expires_at: tick(row.idle_end),
             expires_at: tick(row.absolute_end),
             sender,
-            ..grant(1)
+            ..begun
         };
         grants::begin(&self.connection, &alive).unwrap();
         if row.ended {
             let one = GrantSelector::One(alive.id);
             let (reason, moment) = (EndReason::OperatorRevoked, moment(NOW));
             grants::end_selected(&self.connection, &one, reason, moment).unwrap();
+        }
+    }
+
+    fn sender(&self) -> Sender {
+        match self.numbers.kind {
+            Kind::Bound => Sender::Dpop("the owner's key".into()),
+            Kind::Public | Kind::Confidential => Sender::Bearer,
         }
     }
 

@@ -6,7 +6,7 @@
 use super::facts::{Job, Past, Stored};
 use super::plan::{Manners, Plan, Server};
 use super::properties::{self, Shown};
-use super::transaction::{Answer, As, Kind, Numbers, Row, Transaction};
+use super::transaction::{Answer, As, BEGINNING, Kind, Numbers, Row, Transaction};
 
 /// Everything, at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,16 +93,18 @@ pub(super) enum Act {
 
 impl World {
     pub(super) fn new(plan: &Plan) -> Self {
-        let Numbers { idle, absolute, .. } = plan.numbers;
-        let absolute_end = 1 + absolute;
-        let idle_end = (1 + idle).min(absolute_end);
-        let row = Row { generation: 1, rotated_at: 1, idle_end, absolute_end, ended: false };
+        let Numbers { code, idle, absolute, .. } = plan.numbers;
+        let (now, token) = (BEGINNING, if plan.code { 0 } else { 1 });
+        let (idle, absolute) = if plan.code { (code, code) } else { (idle, absolute) };
+        let absolute_end = now + absolute;
+        let idle_end = (now + idle).min(absolute_end);
+        let row = Row { generation: token, rotated_at: now, idle_end, absolute_end, ended: false };
         Self {
-            now: 1,
-            stored: Stored { row, made_at: 1 },
+            now,
+            stored: Stored { row, made_at: now },
             backup: None,
             nodes: [Node::Idle; 2],
-            client: Client { token: 1, asked_at: None, answered: false },
+            client: Client { token, asked_at: None, answered: false },
             thief: Thief { tokens: 0, thefts_left: plan.thefts, tries_left: plan.thief_tries },
             requests: 0,
             past: Past::default(),
@@ -169,8 +171,9 @@ impl World {
                 next.requests |= bit(self.client.token);
             }
             Act::Arrive { generation, node } => {
-                if plan.numbers.kind == Kind::Public && plan.numbers.window == 0 {
-                    // Without a window nobody may try twice.
+                let without_window = plan.numbers.kind == Kind::Public && plan.numbers.window == 0;
+                if generation == 0 || without_window {
+                    // Nobody may try twice: there is no window.
                     next.requests &= !bit(generation);
                 }
                 next.decide(plan, transaction, node, generation, None)?;
@@ -239,6 +242,7 @@ impl World {
         }
         let limited = plan.numbers.kind == Kind::Public
             && plan.numbers.window > 0
+            && generation > 0
             && plan.manners != Manners::TriesTooLate
             && generation == self.client.token;
         let window = plan.numbers.window.saturating_sub(plan.skew);
