@@ -213,6 +213,14 @@ fn form(text: &str) -> Form {
     form
 }
 
+/// This attribute of every tag of this name in a page.
+#[must_use]
+pub fn attributes(page: &str, tag: &str, name: &str) -> Vec<String> {
+    let start = format!("<{tag}");
+    let tags = page.split(start.as_str()).skip(1);
+    tags.filter_map(|tag| attribute(tag.split('>').next()?, name)).collect()
+}
+
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let value = tag.split_once(&format!(" {name}=\""))?.1.split('"').next()?;
     let entities = [

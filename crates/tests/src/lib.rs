@@ -5,6 +5,7 @@
 
 pub mod binary;
 pub mod browser;
+pub mod client_site;
 pub mod clock;
 pub mod folder;
 pub mod full_disk;

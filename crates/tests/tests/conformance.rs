@@ -15,9 +15,11 @@ macro_rules! modules {
     };
 }
 
+mod backchannel_logout;
 mod basic;
 mod code_flow;
 mod config;
 mod flow;
+mod frontchannel_logout;
 mod party;
 mod rp_initiated_logout;

@@ -1,4 +1,5 @@
-//! Black-box tests of the binary: what it does when things go wrong.
+//! Black-box tests of the binary: what it does when things go wrong, and what certified providers
+//! do.
 
 mod clock;
 mod conformance;

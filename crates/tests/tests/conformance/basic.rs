@@ -38,6 +38,7 @@ modules! {
     server_client_secret_post,
     request_uri_unsigned_supported_correctly_or_rejected_as_unsupported,
     unsigned_request_object_supported_correctly_or_rejected_as_unsupported,
+    claims_essential,
     ensure_request_object_with_redirect_uri,
     refresh_token,
     ensure_request_with_valid_pkce_succeeds,

@@ -344,6 +344,15 @@ pub(super) fn unsigned_request_object_supported_correctly_or_rejected_as_unsuppo
     assert_eq!(flow.error(&ask, &arrival), "request_not_supported");
 }
 
+pub(super) fn claims_essential(mode: Mode) {
+    let mut flow = flow(mode);
+    let claims = json!({"userinfo": {"name": {"essential": true}}}).to_string();
+    let ask = flow.ask().with("claims", &claims);
+    let login = flow.log_in(&ask);
+    assert_eq!(flow.user_info(&login)["name"], "Carol Example");
+    assert!(!login.id.extra.contains_key("name"), "it was not asked for there: {:?}", login.id);
+}
+
 /// The module's request object is unsigned, and so it is not read at all: an address in it counts
 /// as little as one that is not registered.
 pub(super) fn ensure_request_object_with_redirect_uri(mode: Mode) {

@@ -36,13 +36,14 @@ pub(super) struct Party {
     secret: String,
     proof: Proof,
     /// What its registration says beside that.
-    more: &'static str,
+    more: String,
 }
 
 impl Party {
-    fn new(id: &str, more: &'static str) -> Self {
+    /// A client that registers this beside what all of them do.
+    pub(super) fn new(id: &str, more: &str) -> Self {
         let secret = format!("a secret of the client {id}");
-        Self { id: id.to_owned(), secret, proof: Proof::Basic, more }
+        Self { id: id.to_owned(), secret, proof: Proof::Basic, more: more.to_owned() }
     }
 
     /// The client that most modules are about.
@@ -132,7 +133,7 @@ pub(super) static SERVER: Shared = Shared::new(|| {
 });
 
 /// What `countersign config check` says against a client with this in its registration.
-pub(super) fn fault_of(more: &'static str) -> String {
+pub(super) fn fault_of(more: &str) -> String {
     let check = |party: &Party| {
         let folder = Folder::new();
         let file = folder.join("countersign.toml");

@@ -3,6 +3,7 @@
 use countersign_jose::{Algorithm, SigningKey, jwt};
 use countersign_tests::browser::forms;
 use countersign_tests::http::{Answer, encode};
+use countersign_tests::shared::Shared;
 use serde_json::Value;
 
 use super::config::document;
@@ -10,16 +11,20 @@ use super::flow::{Flow, Login, Mode, now, random};
 use super::party::{Party, SERVER, SIGNED_OUT_URI};
 
 /// A browser with a login, which a client is about to end.
-struct Leaving {
-    flow: Flow,
-    login: Login,
+pub(super) struct Leaving {
+    pub(super) flow: Flow,
+    pub(super) login: Login,
     /// 128 characters and a few that a URL would mangle, as the suite has it.
-    state: String,
+    pub(super) state: String,
 }
 
 impl Leaving {
     fn new() -> Self {
-        let mut flow = Flow::new(SERVER.server(), Party::first(), Mode::Query);
+        Self::of(&SERVER, Party::first())
+    }
+
+    pub(super) fn of(server: &Shared, party: Party) -> Self {
+        let mut flow = Flow::new(server.server(), party, Mode::Query);
         let login = flow.log_in(&flow.ask());
         Self { flow, login, state: format!("{} &=%+~", random().repeat(6)) }
     }
@@ -31,15 +36,19 @@ impl Leaving {
     }
 
     /// With the three parameters of the suite.
-    fn visit_with(&mut self, hint: &str, uri: &str) -> Answer {
+    pub(super) fn visit_with(&mut self, hint: &str, uri: &str) -> Answer {
         let state = self.state.clone();
         self.visit(&[("id_token_hint", hint), ("post_logout_redirect_uri", uri), ("state", &state)])
     }
 
     /// The client's address, with the state and nothing else.
-    fn is_back(&mut self, answer: &Answer, state: Option<&str>) {
-        let location = answer.header("location").unwrap_or_default();
-        let rest = location.strip_prefix(SIGNED_OUT_URI).unwrap_or_else(|| panic!("{answer:?}"));
+    pub(super) fn is_back(&mut self, answer: &Answer, state: Option<&str>) {
+        self.is_back_at(answer.header("location").unwrap_or_default(), state);
+    }
+
+    /// The same, where another page leads there.
+    pub(super) fn is_back_at(&mut self, location: &str, state: Option<&str>) {
+        let rest = location.strip_prefix(SIGNED_OUT_URI).unwrap_or_else(|| panic!("{location}"));
         let query = rest.trim_start_matches('?').as_bytes();
         let fields: Vec<(String, String)> = form_urlencoded::parse(query).into_owned().collect();
         let expected = state.map(|state| ("state".to_owned(), state.to_owned()));
