@@ -58,7 +58,7 @@
 //! # Map
 //! | module | what it holds |
 //! |---|---|
-//! | `profile` | the ten kinds of token, one file each, from [`AccessToken`] to [`DpopProof`] |
+//! | `profile` | the eleven kinds of token, one file each, from [`AccessToken`] to [`DpopProof`] |
 //! | [`jwt`] | making tokens, [`Policy`] and [`Verified`], nested tokens, [`jwt::peek`] |
 //! | [`jws`] | signatures over any bytes: compact, JSON, detached |
 //! | [`jwe`] | encryption of any bytes: compact, JSON, under a password |
@@ -110,8 +110,8 @@ pub use jwk::{Jwk, JwkSet, KeySet, PrivateJwk, RejectedKey};
 pub use jwt::{Buffer, Claims, Policy, Profile, Recipient, Unverified, Verified};
 pub use key::{DecryptionKey, EncryptionKey, KeyType, SigningKey, VerifyingKey};
 pub use profile::{
-    AccessToken, ClientAssertion, Confirmation, DpopProof, IdToken, IdTokenHint,
-    IntrospectionResponse, LogoutToken, ProofPolicy, RequestObject, SecurityEvent, StatusListToken,
-    VerifiedProof,
+    AccessToken, AuthorizationResponse, ClientAssertion, Confirmation, DpopProof, IdToken,
+    IdTokenHint, IntrospectionResponse, LogoutToken, ProofPolicy, RequestObject, SecurityEvent,
+    StatusListToken, VerifiedProof,
 };
 pub use time::Timestamp;

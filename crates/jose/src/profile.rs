@@ -2,6 +2,7 @@
 //! no kind accepts another's token.
 
 mod access_token;
+mod authorization_response;
 mod client_assertion;
 mod confirmation;
 mod dpop_proof;
@@ -14,6 +15,7 @@ mod security_event;
 mod status_list;
 
 pub use access_token::AccessToken;
+pub use authorization_response::AuthorizationResponse;
 pub use client_assertion::ClientAssertion;
 pub use confirmation::Confirmation;
 pub use dpop_proof::{DpopProof, ProofPolicy, VerifiedProof};

@@ -67,8 +67,10 @@ fn a_key_without_a_name_is_found_only_when_there_is_no_choice() {
             first
         };
         // Clients with one key, and issuers with one (OpenID Connect Core section 10.1).
-        let may_be_nameless =
-            matches!(kind.name, "client_assertion" | "request_object" | "id_token");
+        let may_be_nameless = matches!(
+            kind.name,
+            "client_assertion" | "request_object" | "id_token" | "authorization_response"
+        );
         let alone = if may_be_nameless { Ok(()) } else { Err(Error::MissingKeyId) };
         let verdicts = [
             verdict(&[one()]),

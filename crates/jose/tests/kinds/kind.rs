@@ -142,6 +142,14 @@ fn of_servers() -> Vec<Kind> {
             json!({ "jti": "1" }),
             &["sub", "exp"],
         ),
+        // JWT Secured Authorization Response Mode section 2.1.
+        kind(
+            ("authorization_response", "JWT"),
+            json!({ "iss": EVERYONE, "aud": EVERYONE, "exp": soon, "code": "c" }),
+            json!({ "iat": past, "nbf": past }),
+            json!({ "state": "s", "scope": "openid", "jti": "1", "client_id": EVERYONE }),
+            &["sub", "response_type", "events", "status_list", "token_introspection", "htm"],
+        ),
     ]
 }
 

@@ -32,9 +32,13 @@ fn is_same_kind(kind: &Kind, verifier: &Verifier) -> bool {
 }
 
 /// Whether a token of this kind may come under this type: OpenID Connect Core names none for ID
-/// tokens, and RFC 7523 and RFC 9101 named none before RFC 10070 and RFC 9101 section 10.8.
+/// tokens, JARM none for its answers, and RFC 7523 and RFC 9101 named none before RFC 10070 and RFC
+/// 9101 section 10.8.
 fn may_have_type(kind: &Kind, typ: Option<&str>) -> bool {
-    let is_older = matches!(kind.name, "id_token" | "client_assertion" | "request_object");
+    let is_older = matches!(
+        kind.name,
+        "id_token" | "client_assertion" | "request_object" | "authorization_response"
+    );
     typ == Some(kind.typ) || (is_older && matches!(typ, None | Some("JWT")))
 }
 

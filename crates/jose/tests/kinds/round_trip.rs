@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use countersign_jose::{
-    AccessToken, Algorithm, ClientAssertion, Confirmation, DpopProof, Error, IdToken,
-    IntrospectionResponse, KeySet, LogoutToken, Policy, Profile, ProofPolicy, RequestObject,
-    SecurityEvent, SigningKey, StatusListToken, Timestamp, jwt,
+    AccessToken, Algorithm, AuthorizationResponse, ClientAssertion, Confirmation, DpopProof, Error,
+    IdToken, IntrospectionResponse, KeySet, LogoutToken, Policy, Profile, ProofPolicy,
+    RequestObject, SecurityEvent, SigningKey, StatusListToken, Timestamp, jwt,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -143,6 +143,23 @@ fn client_assertions_and_request_objects() {
     };
     let policy = Policy::request_object("web", EVERYONE, ALGORITHMS);
     check(RequestObject::TYPE, policy, [least, most]);
+}
+
+#[test]
+fn authorization_responses() {
+    let good = AuthorizationResponse {
+        issuer: EVERYONE.to_owned(),
+        audience: vec!["web".to_owned()],
+        expires_at: SOON,
+        parameters: object(json!({ "code": "c", "state": "a state" })),
+    };
+    let bad = AuthorizationResponse {
+        audience: vec!["web".to_owned(), "other".to_owned()],
+        parameters: object(json!({ "error": "access_denied", "error_description": "no" })),
+        ..good.clone()
+    };
+    let policy = Policy::authorization_response(EVERYONE, "web", ALGORITHMS);
+    check(AuthorizationResponse::TYPE, policy, [good, bad]);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use countersign_jose::{
-    AccessToken, Algorithm, Buffer, ClientAssertion, Error, IdToken, IdTokenHint,
-    IntrospectionResponse, KeySet, LogoutToken, Policy, Profile, ProofPolicy, RequestObject,
-    SecurityEvent, SigningKey, StatusListToken, Timestamp,
+    AccessToken, Algorithm, AuthorizationResponse, Buffer, ClientAssertion, Error, IdToken,
+    IdTokenHint, IntrospectionResponse, KeySet, LogoutToken, Policy, Profile, ProofPolicy,
+    RequestObject, SecurityEvent, SigningKey, StatusListToken, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -83,6 +83,7 @@ pub(crate) fn all(settings: Settings) -> Vec<Verifier> {
     let event = Policy::<SecurityEvent>::security_event(one, one, algs);
     let list = Policy::<StatusListToken>::status_list(one, one, algs);
     let answer = Policy::<IntrospectionResponse>::introspection_response(one, one, algs);
+    let response = Policy::<AuthorizationResponse>::authorization_response(one, one, algs);
     let assertion = Policy::<ClientAssertion>::client_assertion(one, one, algs);
     let request = Policy::<RequestObject>::request_object(one, one, algs);
     vec![
@@ -93,6 +94,7 @@ pub(crate) fn all(settings: Settings) -> Vec<Verifier> {
         verifier("security_event", settings, event),
         verifier("status_list", settings, list),
         verifier("introspection", settings, answer),
+        verifier("authorization_response", settings, response),
         proof_verifier(settings),
         verifier("client_assertion", settings, assertion),
         verifier("request_object", settings, request),
