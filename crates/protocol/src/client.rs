@@ -10,6 +10,7 @@ mod permission;
 use std::time::Duration;
 
 use countersign_jose::Algorithm;
+use countersign_jose::jwe::{ContentEncryption, KeyManagement};
 use serde::{Deserialize, Serialize};
 
 use crate::keyring;
@@ -52,6 +53,27 @@ pub struct Client {
     /// Whether that address gets `iss` and `sid`.
     #[serde(default, skip_serializing_if = "is_false")]
     pub frontchannel_logout_session_required: bool,
+    /// Its authorization requests have to be pushed (RFC 9126 §6).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_pushed_authorization_requests: bool,
+    /// Its authorization requests have to be signed (RFC 9101 §10.5).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub require_signed_request_object: bool,
+    /// The URLs at which its request objects may be, compared exactly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    /// The only algorithm of its request objects; any that fits its keys when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub request_object_signing_alg: Option<Algorithm>,
+    /// The signature of the answers that it asks for as tokens (JARM §3); ES256 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub authorization_signed_response_alg: Option<Algorithm>,
+    /// How such answers are encrypted to one of its keys; they are not when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub authorization_encrypted_response_alg: Option<KeyManagement>,
+    /// What their content is encrypted with; A128CBC-HS256 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub authorization_encrypted_response_enc: Option<ContentEncryption>,
     /// What it may do at the token endpoint.
     #[serde(default = "default_grant_types")]
     pub grant_types: Vec<GrantType>,
@@ -61,7 +83,8 @@ pub struct Client {
     /// How it authenticates.
     #[serde(default)]
     pub token_endpoint_auth_method: AuthMethod,
-    /// Its public keys, for `private_key_jwt`; or it publishes them, see [`Client::jwks_uri`].
+    /// Its public keys: of its assertions and request objects, and for what is encrypted to it; or
+    /// it publishes them, see [`Client::jwks_uri`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<serde_json::Value>,
     /// The only algorithm of its assertions; any that fits its keys when absent.
@@ -193,6 +216,12 @@ impl Client {
     #[must_use]
     pub fn default_max_age(&self) -> Option<Duration> {
         self.default_max_age.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// What the answers to its authorization requests are signed with, if it asks for that.
+    #[must_use]
+    pub fn authorization_response_algorithm(&self) -> Algorithm {
+        self.authorization_signed_response_alg.unwrap_or(keyring::DEFAULT_ALGORITHM)
     }
 
     /// What its id tokens are signed with.

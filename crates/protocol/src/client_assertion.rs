@@ -71,17 +71,21 @@ pub fn claimed_client(assertion: &str) -> Option<String> {
     payload.get("sub")?.as_str().map(str::to_owned)
 }
 
-/// What is wrong with the keys of a registration, one sentence each.
+/// What is wrong with the keys of a registration, one sentence each. Keys of encryption may stand
+/// among them.
 #[must_use]
 pub fn key_faults(jwks: &Value) -> Vec<String> {
     match KeySet::from_jwks_json(jwks.to_string().as_bytes()) {
         Err(error) => vec![format!("jwks: {error}")],
-        Ok((_, rejected)) if !rejected.is_empty() => rejected
-            .into_iter()
-            .map(|key| format!("jwks: a key can't be used: {}", key.reason))
-            .collect(),
-        Ok((keys, _)) if keys.is_empty() => vec!["jwks has no key".to_owned()],
-        Ok(_) => Vec::new(),
+        Ok((keys, rejected)) => {
+            let none = keys.is_empty() && rejected.is_empty();
+            rejected
+                .into_iter()
+                .filter(|key| key.reason != Error::WrongKeyUse)
+                .map(|key| format!("jwks: a key can't be used: {}", key.reason))
+                .chain(none.then(|| "jwks has no key".to_owned()))
+                .collect()
+        }
     }
 }
 

@@ -47,6 +47,10 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// OpenID Connect Core §3.1.2.6: `request_uri` is not taken.
     RequestUriNotSupported,
+    /// RFC 9101 §7: a `request_uri` that leads to no request of this client, or no longer.
+    InvalidRequestUri,
+    /// RFC 9101 §7: a `request` object that does not hold.
+    InvalidRequestObject,
     /// OpenID Connect Core §3.1.2.6: `registration` is not taken.
     RegistrationNotSupported,
     /// RFC 9449 §5: a DPoP proof that does not hold, or none where one is needed.
@@ -92,6 +96,8 @@ impl ErrorCode {
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::InvalidRequestObject => "invalid_request_object",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",

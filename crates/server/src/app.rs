@@ -29,6 +29,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 
 use crate::client_keys::PublishedKeys;
+use crate::config::AuthorizationSection;
 use crate::followers::Followers;
 use crate::keys::{Keys, ServingKeys};
 use crate::metrics::Metrics;
@@ -76,6 +77,7 @@ pub(crate) struct App {
     /// Answers that wait for every verifier.
     pub(crate) barriers: Semaphore,
     pub(crate) sender_constraint: SenderConstraint,
+    pub(crate) authorization: AuthorizationSection,
     /// Remembers DPoP proofs and client assertions, in the store.
     pub(crate) used_tokens: Arc<dyn ReplayGuard>,
     pub(crate) passwords: Passwords,
@@ -122,9 +124,10 @@ impl Shared {
     pub(crate) fn new(app: Arc<App>) -> Self {
         let algorithms = app.keys.load().sender_rules.dpop.algorithm_names().collect();
         let certificates = app.sender_constraint.certificate_header.is_some();
-        let metadata = Metadata::new(&app.issuer);
-        let metadata =
-            Document::metadata(&metadata.with_sender_constraint(algorithms, certificates));
+        let metadata = Metadata::new(&app.issuer)
+            .with_pushed_requests(app.authorization.require_pushed)
+            .with_sender_constraint(algorithms, certificates);
+        let metadata = Document::metadata(&metadata);
         Self { metadata, app, sample: None }
     }
 }
@@ -139,6 +142,7 @@ pub(crate) struct Parts {
     pub(crate) offer: Offer,
     pub(crate) keys: ServingKeys,
     pub(crate) sender_constraint: SenderConstraint,
+    pub(crate) authorization: AuthorizationSection,
     pub(crate) key_settings: key_schedule::Settings,
     pub(crate) metrics: Metrics,
     pub(crate) sign_in_hint: Option<String>,
@@ -173,6 +177,7 @@ impl App {
             followed: watch::Sender::new(0),
             barriers: Semaphore::new(BARRIERS_MAX),
             sender_constraint: parts.sender_constraint,
+            authorization: parts.authorization,
             used_tokens: Arc::new(StoredUses(Arc::clone(&parts.store))),
             passwords: Passwords::new(),
             sign_in_throttle: SignInThrottle::default(),

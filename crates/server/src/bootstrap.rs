@@ -140,6 +140,7 @@ pub(crate) async fn assemble(
         outbound,
         offer: config.offer(),
         sender_constraint: sender_constraint(config),
+        authorization: config.authorization.clone(),
         keys,
         key_settings,
         metrics,

@@ -2,6 +2,7 @@
 
 pub(crate) mod flow;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use axum::body::Body;
 use axum::http::{Request, header};
 use axum::response::Response;
+use countersign_jose::SigningKey;
 use countersign_protocol::account::Account;
 use countersign_protocol::grant::{Grant, GrantId, Sender};
 use countersign_protocol::grant_details::GrantDetails;
@@ -175,13 +177,18 @@ impl Fixture {
 
     /// Sends a form as a client does. Answers the status and the JSON that came back.
     pub(crate) async fn ask(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
+        let response = self.post(path, form).await;
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&body(response).await).unwrap_or_default())
+    }
+
+    /// Sends a form as a client does.
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = Request::post(path)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(form));
-        let response = self.send(request.unwrap()).await;
-        let status = response.status().as_u16();
-        (status, serde_json::from_str(&body(response).await).unwrap_or_default())
+        self.send(request.unwrap()).await
     }
 
     /// A session of alice, as if she had just signed in: its secret.
@@ -217,6 +224,26 @@ impl Fixture {
         ]);
         query.extend_pairs(more).finish().replacen("?&", "?", 1)
     }
+}
+
+/// The member `jwks` of a declared client with this key.
+pub(crate) fn jwks(key: &SigningKey) -> String {
+    let jwk = serde_json::to_value(key.public_jwk().unwrap()).unwrap();
+    let members = jwk.as_object().unwrap().iter().map(|(name, value)| format!("{name} = {value}"));
+    format!("jwks = {{ keys = [{{ {} }}] }}", members.collect::<Vec<_>>().join(", "))
+}
+
+/// A hidden field of a page, as it stands there.
+pub(crate) fn hidden(page: &str, name: &str) -> String {
+    let start = format!("name=\"{name}\" value=\"");
+    let value = page.split_once(&start).expect("the field").1.split('"').next().unwrap();
+    value.replace("&#38;", "&").replace("&#61;", "=")
+}
+
+/// The parameters of an answer that went to the client by its URL.
+pub(crate) fn answered(response: &Response, redirect_uri: &str) -> BTreeMap<String, String> {
+    let query = location(response).strip_prefix(redirect_uri).expect("an answer to the client");
+    form_urlencoded::parse(query.trim_start_matches('?').as_bytes()).into_owned().collect()
 }
 
 /// Where an answer leads.

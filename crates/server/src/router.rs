@@ -9,8 +9,8 @@ use countersign_protocol::{ErrorCode, OAuthError};
 
 use crate::app::Shared;
 use crate::oauth::{
-    acknowledgement, authorize, device_authorization, documents, introspect, revocations, revoke,
-    status_lists, token, userinfo,
+    acknowledgement, authorize, device_authorization, documents, introspect, par, revocations,
+    revoke, status_lists, token, userinfo,
 };
 use crate::pages::{account, consent, device, login, logout};
 use crate::web::oauth_error::ErrorAnswer;
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/.well-known/oauth-authorization-server", get(documents::metadata))
         .route("/.well-known/jwks.json", get(documents::jwks))
         .route("/authorize", get(authorize::any).post(authorize::any))
+        .route("/par", post(par::post).options(preflight).fallback(only_post))
         .route("/token", post(token::post).options(preflight).fallback(only_post))
         .route(
             "/device_authorization",

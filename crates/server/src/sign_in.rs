@@ -58,9 +58,18 @@ pub(crate) async fn attempt(
     Ok(Attempt::Good(Box::new(account)))
 }
 
-/// Begins a session for an account, in place of the one that the browser had, and answers the
-/// cookie: the secret never survives a sign-in. The public name does for the same person, so that
-/// signing out later also reaches what was granted before.
+/// A session that has just begun.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Begun {
+    /// The cookie to set.
+    pub(crate) cookie: HeaderValue,
+    /// What the store knows the session by.
+    pub(crate) secret_hash: [u8; 32],
+}
+
+/// Begins a session for an account, in place of the one that the browser had: the secret never
+/// survives a sign-in. The public name does for the same person, so that signing out later also
+/// reaches what was granted before.
 ///
 /// `None` if the account was changed since its password was looked up. That has ended all of its
 /// sessions but this one, which came too late.
@@ -68,7 +77,7 @@ pub(crate) async fn begin_session(
     app: &App,
     account: &Account,
     headers: &HeaderMap,
-) -> Result<Option<HeaderValue>, StoreError> {
+) -> Result<Option<Begun>, StoreError> {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let now = process::now();
     let subject = account.subject.clone();
@@ -84,7 +93,8 @@ pub(crate) async fn begin_session(
         app.store().end_session(hash_secret(&secret), now).await?;
         return Ok(None);
     }
-    Ok(Some(cookies::set(&app.site, Cookie::Session, &secret)))
+    let cookie = cookies::set(&app.site, Cookie::Session, &secret);
+    Ok(Some(Begun { cookie, secret_hash: hash_secret(&secret) }))
 }
 
 /// Who is signed in.
@@ -150,8 +160,8 @@ mod tests {
         let site = Fixture::open().await;
         let (app, alice) = (&site.app, site.alice().await);
         let begin = async |account: &Account, headers: &HeaderMap| {
-            let cookie = begin_session(app, account, headers).await.unwrap().unwrap();
-            let headers = cookie_of(&cookie);
+            let begun = begin_session(app, account, headers).await.unwrap().unwrap();
+            let headers = cookie_of(&begun.cookie);
             let session = current(app, &headers).await.unwrap().unwrap().session;
             (headers, session)
         };

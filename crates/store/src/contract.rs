@@ -11,6 +11,7 @@ mod follower;
 mod grant;
 mod keyring;
 mod logout;
+mod pushed_request;
 mod revocation;
 mod rotation;
 pub(crate) mod samples;
@@ -132,6 +133,12 @@ const RULES: &[Rule] = rules! {
         each_token_of_each_issuer_is_first_once
         of_many_at_once_one_is_first
         a_forgotten_token_is_not_new_again
+    }
+    pushed_request {
+        comes_back_until_it_expires
+        of_many_at_once_one_answers_it
+        lives_longer_while_its_user_thinks
+        is_forgotten_when_it_has_expired
     }
     status {
         no_index_is_given_twice_while_its_token_lives

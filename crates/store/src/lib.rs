@@ -22,6 +22,6 @@ pub use error::StoreError;
 pub use store::{
     Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,
     EndedClient, GrantSelector, KeyChange, KeysChanged, Moment, NewGrant, NewMaster, Position,
-    RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
+    Pushed, RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
 };
 pub use uncommitted::Uncommitted;

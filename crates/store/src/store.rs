@@ -24,6 +24,7 @@ use countersign_protocol::refresh_family;
 use countersign_protocol::revocation::Revocation;
 use countersign_protocol::session::Session;
 use countersign_protocol::status_list::{ListedToken, StatusIndex};
+use countersign_protocol::wire::authorize::pushed::PushedRequest;
 use tokio::sync::watch;
 
 use crate::error::StoreError;
@@ -165,6 +166,15 @@ pub struct EndedClient {
     pub issued_until: u64,
 }
 
+/// How keeping a pushed authorization request went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It is kept.
+    Kept,
+    /// There is no room at the moment.
+    Full,
+}
+
 /// All live revocations at a place of the total order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Snapshot {
@@ -237,6 +247,14 @@ pub trait Store: Send + Sync + 'static {
     fn forget_consent<'a>(&'a self, subject: &'a str, client_id: &'a str) -> Answer<'a, ()>;
     /// Begins a grant, and remembers the consent if that is wanted.
     fn begin_grant(&self, new: NewGrant) -> Answer<'_, ()>;
+    /// Begins a grant as [`Store::begin_grant`] does, for a pushed request, which is used up in the
+    /// same step. Answers whether it lived; if not, nothing has begun.
+    fn begin_grant_pushed(
+        &self,
+        new: NewGrant,
+        pushed: [u8; 32],
+        now: Timestamp,
+    ) -> Answer<'_, bool>;
     /// Redeems an authorization code, once.
     fn redeem_code(
         &self,
@@ -366,6 +384,15 @@ pub trait Store: Send + Sync + 'static {
     /// Notes the use of a token that may be used once. Of any number at once, over all processes
     /// that use the store, one is the first.
     fn use_once(&self, used: Use, now: Timestamp) -> Answer<'_, UsedOnce>;
+
+    /// Keeps a pushed authorization request, if there is room for it.
+    fn push_request(&self, pushed: PushedRequest, now: Timestamp) -> Answer<'_, Pushed>;
+    /// A pushed request by its key, if it lives.
+    fn pushed_request(&self, key: [u8; 32], now: Timestamp) -> Answer<'_, Option<PushedRequest>>;
+    /// Lets a pushed request live until then, or as long as it would anyway.
+    fn prolong_pushed_request(&self, key: [u8; 32], until: Timestamp) -> Answer<'_, ()>;
+    /// Uses a pushed request up. Of any number at once, one is told that it lived.
+    fn take_pushed_request(&self, key: [u8; 32], now: Timestamp) -> Answer<'_, bool>;
 
     /// All keys: those that sign, and the secrets.
     fn keys(&self) -> Answer<'_, Vec<SealedKey>>;

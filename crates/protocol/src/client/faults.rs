@@ -5,9 +5,11 @@ use countersign_jose::Algorithm;
 use super::permission::is_resource;
 use super::{AuthMethod, Client, GrantType};
 use crate::client_assertion;
+use crate::client_keys::ClientKeys;
 use crate::keyring;
 use crate::redirect_uri;
 use crate::remote_url::{RemoteUrl, is_web_address};
+use crate::wire::authorize::request_object;
 
 impl Client {
     /// What is wrong with a registration, one sentence each; empty when nothing is.
@@ -127,6 +129,7 @@ impl Client {
             ("id_token_signed_response_alg", self.id_token_signed_response_alg),
             ("access_token_signed_response_alg", self.access_token_signed_response_alg),
             ("introspection_signed_response_alg", self.introspection_signed_response_alg),
+            ("authorization_signed_response_alg", self.authorization_signed_response_alg),
         ];
         let signs = |wanted: Algorithm| keyring::ALGORITHMS.contains(&wanted);
         asked.into_iter().filter(move |(_, wanted)| !wanted.is_none_or(signs)).map(|(name, _)| {
@@ -135,17 +138,70 @@ impl Client {
         })
     }
 
+    /// What can't be kept about signed requests, and signed or encrypted answers.
+    fn request_and_response_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let wanted = self.request_object_signing_alg;
+        if wanted.is_some_and(|wanted| !request_object::ALGORITHMS.contains(&wanted)) {
+            faults.push("request_object_signing_alg is not taken for request objects".to_owned());
+        }
+        for uri in &self.request_uris {
+            // Whether plain http to this machine is taken depends on the server.
+            if let Err(why) = RemoteUrl::parse(uri, true) {
+                faults.push(format!("{uri:?} can't be one of request_uris: {why}"));
+            }
+        }
+        // What a client publishes is looked at when it is needed.
+        let published = self.jwks_uri.is_some();
+        let keys = ClientKeys::registered(self).and_then(Result::ok);
+        let can_sign = keys.as_ref().is_some_and(|keys| !keys.signatures().is_empty());
+        if self.require_signed_request_object && !published && !can_sign {
+            faults.push(
+                "require_signed_request_object needs a key of the client's signatures in jwks, or \
+                 jwks_uri"
+                    .to_owned(),
+            );
+        }
+        let (alg, enc) =
+            (self.authorization_encrypted_response_alg, self.authorization_encrypted_response_enc);
+        match alg {
+            None if enc.is_some() => faults.push(
+                "authorization_encrypted_response_enc needs authorization_encrypted_response_alg"
+                    .to_owned(),
+            ),
+            Some(alg) if !published && keys.and_then(|keys| keys.encryption(alg)).is_none() => {
+                faults.push(
+                    "authorization_encrypted_response_alg needs a public key in jwks that fits \
+                     it, or jwks_uri"
+                        .to_owned(),
+                );
+            }
+            Some(alg) if alg.is_symmetric() => faults.push(
+                "authorization_encrypted_response_alg has to be one of public keys".to_owned(),
+            ),
+            _ => {}
+        }
+        faults
+    }
+
     fn key_faults(&self) -> Vec<String> {
         let by_key = self.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
         let mut faults = match (&self.jwks, &self.jwks_uri) {
             (Some(_), Some(_)) => vec!["give jwks or jwks_uri, not both".to_owned()],
-            (Some(jwks), None) => client_assertion::key_faults(jwks),
+            (Some(jwks), None) => {
+                let keys = ClientKeys::registered(self).and_then(Result::ok);
+                let unfit = by_key && keys.is_some_and(|keys| keys.signatures().is_empty());
+                let unfit = unfit.then(|| "jwks has no key for private_key_jwt".to_owned());
+                let faults = client_assertion::key_faults(jwks);
+                if faults.is_empty() { unfit.into_iter().collect() } else { faults }
+            }
             (None, None) if by_key => {
                 let why = "private_key_jwt needs the client's public keys: give jwks or jwks_uri";
                 vec![why.to_owned()]
             }
             (None, _) => Vec::new(),
         };
+        faults.extend(self.request_and_response_faults());
         let wanted = self.token_endpoint_auth_signing_alg;
         if wanted.is_some_and(|wanted| !client_assertion::ALGORITHMS.contains(&wanted)) {
             faults.push("token_endpoint_auth_signing_alg is not taken for assertions".into());

@@ -104,3 +104,62 @@ fn urls_are_looked_at_before_they_are_asked_or_shown() {
         assert_eq!(with(name, "javascript:alert(1)"), 1, "{name}");
     }
 }
+
+#[test]
+fn signed_requests_and_answers_need_keys_that_fit() {
+    let signing = countersign_jose::SigningKey::generate(Algorithm::ES256).unwrap();
+    let agreement = countersign_jose::PrivateJwk::generate(KeyManagement::EcdhEs).unwrap();
+    let signing = serde_json::to_value(signing.public_jwk().unwrap()).unwrap();
+    let encrypting = serde_json::to_value(agreement.public().unwrap()).unwrap();
+    let keys = |keys: &[&serde_json::Value]| Some(serde_json::json!({ "keys": keys }));
+    let (both, only) = (keys(&[&signing, &encrypting]), keys(&[&encrypting]));
+    let faults = |change: &dyn Fn(&mut Client)| {
+        let mut client = confidential();
+        change(&mut client);
+        client.faults().len()
+    };
+    for (jwks, expected) in [(None, 1), (only.clone(), 1), (both.clone(), 0)] {
+        let signs = |client: &mut Client| {
+            (client.jwks, client.require_signed_request_object) = (jwks.clone(), true);
+        };
+        assert_eq!(faults(&signs), expected, "{jwks:?}");
+    }
+    for (jwks, expected) in [(None, 1), (keys(&[&signing]), 1), (only.clone(), 0), (both, 0)] {
+        let encrypted = |client: &mut Client| {
+            client.jwks.clone_from(&jwks);
+            // A key for signatures by its own words is not taken for this.
+            client.authorization_encrypted_response_alg = Some(KeyManagement::EcdhEs);
+        };
+        assert_eq!(faults(&encrypted), expected, "{jwks:?}");
+    }
+    let content = Some(ContentEncryption::A256GCM);
+    assert_eq!(faults(&|client| client.authorization_encrypted_response_enc = content), 1);
+    for (uri, expected) in [("https://a.example/request#hash", 0), ("ftp://a.example/request", 1)] {
+        assert_eq!(faults(&|client| client.request_uris = vec![uri.to_owned()]), expected, "{uri}");
+    }
+    let secret = Some(Algorithm::HS256);
+    assert_eq!(faults(&|client| client.request_object_signing_alg = secret), 1);
+    assert_eq!(faults(&|client| client.authorization_signed_response_alg = secret), 1);
+    let published = |client: &mut Client| {
+        client.jwks_uri = Some("https://a.example/keys".to_owned());
+        client.require_signed_request_object = true;
+        client.authorization_encrypted_response_alg = Some(KeyManagement::EcdhEs);
+    };
+    assert_eq!(faults(&published), 0, "what it publishes is looked at later");
+    let by_secret = Some(KeyManagement::A128KW);
+    assert_eq!(faults(&|client| client.authorization_encrypted_response_alg = by_secret), 1);
+    let by_key = |client: &mut Client| {
+        client.token_endpoint_auth_method = AuthMethod::PrivateKeyJwt;
+        (client.client_secret_sha256, client.jwks) = (None, only.clone());
+    };
+    assert_eq!(faults(&by_key), 1, "it can't sign with a key of encryption");
+    let written = serde_json::to_value(Client {
+        authorization_encrypted_response_alg: Some(KeyManagement::RsaOaep256),
+        authorization_encrypted_response_enc: content,
+        ..confidential()
+    });
+    let written = written.unwrap();
+    assert_eq!(written["authorization_encrypted_response_alg"], "RSA-OAEP-256");
+    assert_eq!(written["authorization_encrypted_response_enc"], "A256GCM");
+    assert!(serde_json::from_value::<Client>(written).is_ok());
+}

@@ -1,6 +1,11 @@
 //! The authorization request and its answer (OAuth 2.1 §4.1, OpenID Connect Core §3.1.2).
 
+mod answer;
+pub mod pushed;
+pub mod request_object;
+mod response_mode;
 mod return_address;
+mod source;
 mod wishes;
 
 use std::time::Duration;
@@ -18,7 +23,10 @@ use crate::offer::Offer;
 use crate::pkce;
 use crate::scope::Scope;
 
+pub use answer::{Answer, Delivery};
+pub use response_mode::ResponseMode;
 pub use return_address::ReturnAddress;
+pub use source::{CARRIED_MAX_BYTES, Source};
 
 /// The longest `state` and `nonce` that are carried, in bytes.
 const OPAQUE_MAX_BYTES: usize = 2_048;
@@ -94,9 +102,7 @@ impl AuthorizationRequest {
                 "only response_type=code is offered: a token does not belong in a URL",
             );
         }
-        if params.get("response_mode").is_some_and(|mode| mode != "query") {
-            return fault(ErrorCode::InvalidRequest, "only response_mode=query is offered");
-        }
+        ResponseMode::read(params)?;
         if !client.may_use(GrantType::AuthorizationCode) {
             return fault(
                 ErrorCode::UnauthorizedClient,

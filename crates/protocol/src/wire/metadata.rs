@@ -1,9 +1,13 @@
 //! The server's description of itself (RFC 8414, OpenID Connect Discovery 1.0 §3).
 
+use countersign_jose::Algorithm;
+use countersign_jose::jwe::{ContentEncryption, KeyManagement};
 use serde::Serialize;
 
 use crate::client_assertion;
+use crate::keyring;
 use crate::release;
+use crate::wire::authorize::{ResponseMode, request_object};
 use crate::wire::token;
 
 /// The metadata document, served under both well-known names.
@@ -17,6 +21,7 @@ pub struct Metadata {
     userinfo_endpoint: String,
     revocation_endpoint: String,
     introspection_endpoint: String,
+    pushed_authorization_request_endpoint: String,
     end_session_endpoint: String,
     revocation_feed_endpoint: String,
     revocation_snapshot_endpoint: String,
@@ -47,8 +52,14 @@ pub struct Metadata {
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
     claims_parameter_supported: bool,
+    require_pushed_authorization_requests: bool,
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
+    require_request_uri_registration: bool,
+    request_object_signing_alg_values_supported: Vec<&'static str>,
+    authorization_signing_alg_values_supported: Vec<&'static str>,
+    authorization_encryption_alg_values_supported: Vec<&'static str>,
+    authorization_encryption_enc_values_supported: Vec<&'static str>,
 }
 
 const GRANT_TYPES: &[&str] =
@@ -63,7 +74,7 @@ impl Metadata {
     #[must_use]
     pub fn new(issuer: &str) -> Self {
         let base = issuer.trim_end_matches('/');
-        let assertions: Vec<_> = client_assertion::ALGORITHMS.iter().map(|a| a.name()).collect();
+        let assertions = names(client_assertion::ALGORITHMS);
         let at = |path: &str| format!("{base}{path}");
         let protocol_claims =
             ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "sid"];
@@ -76,13 +87,14 @@ impl Metadata {
             userinfo_endpoint: at("/userinfo"),
             revocation_endpoint: at("/revoke"),
             introspection_endpoint: at("/introspect"),
+            pushed_authorization_request_endpoint: at("/par"),
             end_session_endpoint: at("/logout"),
             revocation_feed_endpoint: at("/revocations/feed"),
             revocation_snapshot_endpoint: at("/revocations/snapshot"),
             revocation_acknowledgement_endpoint: at("/revocations/ack"),
             status_list_aggregation_endpoint: at("/status-lists"),
             response_types_supported: &["code"],
-            response_modes_supported: &["query"],
+            response_modes_supported: ResponseMode::NAMES,
             grant_types_supported: GRANT_TYPES,
             subject_types_supported: &["public"],
             scopes_supported: release::KNOWN_SCOPES.iter().map(|scope| scope.name).collect(),
@@ -106,9 +118,28 @@ impl Metadata {
             frontchannel_logout_supported: true,
             frontchannel_logout_session_supported: true,
             claims_parameter_supported: false,
-            request_parameter_supported: false,
-            request_uri_parameter_supported: false,
+            require_pushed_authorization_requests: false,
+            request_parameter_supported: true,
+            request_uri_parameter_supported: true,
+            require_request_uri_registration: true,
+            request_object_signing_alg_values_supported: names(request_object::ALGORITHMS),
+            authorization_signing_alg_values_supported: names(keyring::ALGORITHMS),
+            authorization_encryption_alg_values_supported: KeyManagement::ALL
+                .iter()
+                .filter(|management| !management.is_symmetric())
+                .map(|management| management.name())
+                .collect(),
+            authorization_encryption_enc_values_supported: ContentEncryption::ALL
+                .iter()
+                .map(|content| content.name())
+                .collect(),
         }
+    }
+
+    /// Tells whether all clients have to push their authorization requests (RFC 9126 §5).
+    #[must_use]
+    pub fn with_pushed_requests(self, required: bool) -> Self {
+        Self { require_pushed_authorization_requests: required, ..self }
     }
 
     /// Tells the algorithms of DPoP proofs (RFC 9449 §5.1), and whether tokens can be bound to
@@ -121,4 +152,8 @@ impl Metadata {
             ..self
         }
     }
+}
+
+fn names(algorithms: &[Algorithm]) -> Vec<&'static str> {
+    algorithms.iter().map(|algorithm| algorithm.name()).collect()
 }

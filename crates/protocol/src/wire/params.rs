@@ -6,6 +6,8 @@ use crate::error::{ErrorCode, OAuthError};
 const PARAMS_MAX: usize = 64;
 /// Longer values than this are not read, in bytes.
 const VALUE_MAX_BYTES: usize = 8_192;
+/// A whole request may stand in one value, as a signed token.
+const OBJECT_MAX_BYTES: usize = countersign_jose::jwt::MAX_BYTES;
 
 /// The parameters that may stand several times (RFC 8707 §2).
 const REPEATABLE: &[&str] = &["resource"];
@@ -46,7 +48,8 @@ impl Params {
                 first_fault.get_or_insert("there are too many parameters");
                 break;
             }
-            let fault = if value.len() > VALUE_MAX_BYTES || name.len() > VALUE_MAX_BYTES {
+            let most = if name == "request" { OBJECT_MAX_BYTES } else { VALUE_MAX_BYTES };
+            let fault = if value.len() > most || name.len() > VALUE_MAX_BYTES {
                 "a parameter is too long"
             } else if value.chars().any(|c| c == char::REPLACEMENT_CHARACTER || c.is_control()) {
                 // The decoder replaces what is not UTF-8 by U+FFFD.
@@ -83,6 +86,17 @@ impl Params {
         })
     }
 
+    /// Takes a parameter out and gives its value.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        let place = self.0.iter().position(|(known, _)| known == name)?;
+        Some(self.0.remove(place).1)
+    }
+
+    /// Adds a parameter that is not there yet.
+    pub(in crate::wire) fn add(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
     /// All values of a parameter that may stand several times.
     #[must_use]
     pub fn all(&self, name: &str) -> Vec<String> {
@@ -109,6 +123,9 @@ mod tests {
         assert_eq!((params.get("b"), params.get("flag")), (None, None));
         assert_eq!(params.all("resource"), ["x", "y"]);
         assert_eq!(params.to_query(&["resource"]), "a=1+2%2F");
+        let mut params = params;
+        assert_eq!((params.take("a").as_deref(), params.take("a")), (Some("1 2/"), None));
+        assert_eq!(params.to_query(&[]), "resource=x&resource=y");
     }
 
     #[test]
@@ -117,6 +134,8 @@ mod tests {
             let error = Params::parse(bad.as_bytes()).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidRequest, "{bad:.20}");
         }
+        let object = |length| Params::parse(format!("request={}", "x".repeat(length)).as_bytes());
+        assert!(object(OBJECT_MAX_BYTES).is_ok() && object(OBJECT_MAX_BYTES + 1).is_err());
         let (sound, fault) = Params::parse_sound(b"a=1&b=1&b=2&c=%00");
         assert!(fault.is_some());
         assert_eq!((sound.get("a"), sound.get("b"), sound.get("c")), (Some("1"), None, None));

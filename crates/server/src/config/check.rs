@@ -96,6 +96,7 @@ impl Config {
             ("refresh.absolute_s", self.refresh.absolute_s, 60, 400 * DAY),
             ("refresh.retry_window_s", self.refresh.retry_window_s, 0, 300),
             ("sessions.idle_s", self.sessions.idle_s, 60, 90 * DAY),
+            ("authorization.pushed_request_s", self.authorization.pushed_request_s, 5, 600),
             ("keys.announce_s", self.keys.announce_s, ANNOUNCE_MIN.as_secs(), 30 * DAY),
             ("sessions.absolute_s", self.sessions.absolute_s, 60, 90 * DAY),
         ];

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use countersign_protocol::account::canonical_username;
-use countersign_protocol::client::{self, AuthMethod, Client};
+use countersign_protocol::client::{self, AuthMethod, Client, GrantType};
 use countersign_protocol::release;
 use serde_json::{Map, Value};
 use toml::Table;
@@ -62,10 +62,11 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
         table.try_into().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
     if (client.jwks.is_some() || client.jwks_uri.is_some())
         && client.token_endpoint_auth_method != AuthMethod::PrivateKeyJwt
+        && !client.may_use(GrantType::AuthorizationCode)
     {
         warnings.push(format!(
             "client {name}: jwks or jwks_uri has no effect without token_endpoint_auth_method = \
-             \"private_key_jwt\""
+             \"private_key_jwt\" or the grant type authorization_code"
         ));
     }
     if client.danger_token_endpoint_as_audience {

@@ -46,7 +46,7 @@ pub struct Config {
     pub sessions: SessionSection,
     /// How people sign in.
     pub authentication: AuthenticationSection,
-    /// What clients may ask for.
+    /// What clients may ask for, and how.
     pub authorization: AuthorizationSection,
     /// Proofs of possession.
     pub dpop: DpopSection,

@@ -1,4 +1,6 @@
-//! What the operator offers clients to ask for.
+//! What the operator offers clients to ask for, and how.
+
+use std::time::Duration;
 
 use countersign_protocol::authorization_details;
 use countersign_protocol::offer::Offer;
@@ -21,11 +23,28 @@ impl Default for AuthenticationSection {
 }
 
 /// `[authorization]`
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthorizationSection {
     /// The types of `authorization_details` that the APIs understand (RFC 9396).
     pub details_types: Vec<String>,
+    /// How long a pushed request waits for its user's browser, in seconds.
+    pub pushed_request_s: u64,
+    /// Whether every client has to push its requests (RFC 9126 §5).
+    pub require_pushed: bool,
+}
+
+impl Default for AuthorizationSection {
+    fn default() -> Self {
+        Self { details_types: Vec::new(), pushed_request_s: 60, require_pushed: false }
+    }
+}
+
+impl AuthorizationSection {
+    /// How long a pushed request waits for its user's browser.
+    pub(crate) const fn pushed_request(&self) -> Duration {
+        Duration::from_secs(self.pushed_request_s)
+    }
 }
 
 impl Config {

@@ -1,7 +1,9 @@
 //! `GET` and `POST /authorize` (OAuth 2.1 §4.1.1, OpenID Connect Core §3.1.2), and what follows
 //! once the user has signed in and agreed.
 
+mod answer;
 mod person;
+pub(in crate::oauth) mod resolve;
 
 use std::sync::Arc;
 
@@ -12,7 +14,8 @@ use bytes::Bytes;
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::{Grant, GrantId, PendingCode, Sender};
 use countersign_protocol::grant_token::Kind;
-use countersign_protocol::wire::authorize::{AuthorizationRequest, ReturnAddress};
+use countersign_protocol::wire::authorize::pushed::{self, PushedRequest};
+use countersign_protocol::wire::authorize::{Answer, AuthorizationRequest, ReturnAddress, Source};
 use countersign_protocol::wire::params::Params;
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::{NewGrant, StoreError};
@@ -22,7 +25,9 @@ use crate::process::{self, SystemRandom};
 use crate::sign_in::{self, SignedIn};
 use crate::web::form;
 use crate::web::page::{PageError, see_other};
-use crate::web::site::Site;
+use crate::web::sign_in_mark;
+
+use resolve::{Found, NotFound};
 
 /// OpenID Connect Core §3.1.2.1, §5.5.1: never an answer about somebody else.
 const ANOTHER_PERSON: &str = "the request is about another person than the one who is signed in";
@@ -42,11 +47,11 @@ pub(crate) async fn any(State(shared): State<Shared>, request: Request) -> Respo
             Err(error) => return invalid(&error).show(&app.site),
         }
     };
-    let (asked, params) = match Asked::read(app, &encoded).await {
-        Ok(read) => read,
-        Err(answer) => return answer.show(&app.site),
+    let asked = match Asked::read(app, &encoded).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer.show(app).await,
     };
-    match asked.next_step(app, &params, &headers).await {
+    match asked.next_step(app, &headers).await {
         Ok(response) => response,
         Err(error) => PageError::from(error).show(&app.site),
     }
@@ -58,6 +63,12 @@ pub(crate) struct Asked {
     pub(crate) client: Arc<Client>,
     pub(crate) request: AuthorizationRequest,
     address: ReturnAddress,
+    /// The query by which it is found again.
+    carried: String,
+    /// What says that the person has just signed in for it.
+    mark: Option<String>,
+    /// The pushed request that it is.
+    pushed: Option<PushedRequest>,
 }
 
 /// Why there is nothing to go on with.
@@ -66,39 +77,58 @@ pub(crate) enum Unanswerable {
     /// Shown to the person: there is no address that can be trusted.
     Page(PageError),
     /// Sent back to the client.
-    Client(String),
+    Client { client: Arc<Client>, address: Box<ReturnAddress>, error: OAuthError },
 }
 
 impl Unanswerable {
-    pub(crate) fn show(self, site: &Site) -> Response {
+    /// Nobody vouches for what stands outside of a request object, but an address that the client
+    /// registered is good enough for an error.
+    fn beside(outer: &Params, client: &Arc<Client>, error: OAuthError) -> Self {
+        match ReturnAddress::find(outer, client) {
+            Ok(address) => {
+                Self::Client { client: Arc::clone(client), address: Box::new(address), error }
+            }
+            Err(_) => Self::Page(invalid(&error)),
+        }
+    }
+
+    pub(crate) async fn show(self, app: &App) -> Response {
         match self {
-            Self::Page(error) => error.show(site),
-            Self::Client(url) => see_other(&url),
+            Self::Page(error) => error.show(&app.site),
+            Self::Client { client, address, error } => {
+                answer::send(app, &client, &address, address.error(&error)).await
+            }
         }
     }
 }
 
 impl Asked {
-    /// Checks everything about a request that needs no user. Answers its parameters as well,
-    /// for the pages that carry the request on.
-    pub(crate) async fn read(app: &App, encoded: &[u8]) -> Result<(Self, Params), Unanswerable> {
-        let (params, fault) = Params::parse_sound(encoded);
-        let page = |error: &OAuthError| Unanswerable::Page(invalid(error));
-        let client_id = params.require("client_id").map_err(|error| page(&error))?;
-        let found = app.client(client_id).await;
-        let client = found.map_err(|error| Unanswerable::Page(error.into()))?.ok_or_else(|| {
-            page(&OAuthError::new(ErrorCode::InvalidRequest, "the client is not known here"))
+    /// Checks everything about a request that needs no user. Pages carry a request on by its
+    /// query, so this is done anew each time.
+    pub(crate) async fn read(app: &App, encoded: &[u8]) -> Result<Self, Unanswerable> {
+        let (mut outer, fault) = Params::parse_sound(encoded);
+        let mark = outer.take(sign_in_mark::PARAMETER);
+        let client = client_of(app, &outer).await.map_err(Unanswerable::Page)?;
+        let beside = |error| Unanswerable::beside(&outer, &client, error);
+        let source = Source::of(&outer).map_err(beside)?;
+        source.permit(&client, app.authorization.require_pushed).map_err(beside)?;
+        let found = resolve::find(app, &client, source, &outer).await;
+        let Found { params, source, pushed } = found.map_err(|error| match error {
+            NotFound::Refused(error) => beside(error),
+            NotFound::Gone(error) => Unanswerable::Page(invalid(&error)),
+            NotFound::Store(error) => Unanswerable::Page(error.into()),
         })?;
-        let address = ReturnAddress::find(&params, &client).map_err(|error| page(&error))?;
-        let request = match fault {
-            Some(fault) => Err(fault),
-            None => AuthorizationRequest::parse(&params, &client, &address, &app.issuer),
-        };
-        let request =
-            request.and_then(|asked| asked.check_offer(&app.offer, &client).map(|()| asked));
+        let address = ReturnAddress::find(&params, &client)
+            .map_err(|error| Unanswerable::Page(invalid(&error)))?;
+        let carried = fault.map_or_else(|| source.carried(&outer, &client), Err);
+        let request = carried.and_then(|carried| {
+            let request = AuthorizationRequest::parse(&params, &client, &address, &app.issuer)?;
+            request.check_offer(&app.offer, &client)?;
+            Ok((request, carried))
+        });
         match request {
-            Ok(request) => Ok((Self { client, request, address }, params)),
-            Err(error) => Err(Unanswerable::Client(address.with_error(&error, &app.issuer))),
+            Ok((request, carried)) => Ok(Self { client, request, address, carried, mark, pushed }),
+            Err(error) => Err(Unanswerable::Client { client, address: Box::new(address), error }),
         }
     }
 
@@ -107,34 +137,54 @@ impl Asked {
         &self.address.redirect_uri
     }
 
-    async fn next_step(
-        &self,
-        app: &App,
-        params: &Params,
-        headers: &HeaderMap,
-    ) -> Result<Response, StoreError> {
+    /// The query that pages carry on, with the mark of a sign-in.
+    pub(crate) fn query(&self) -> String {
+        let mark = self.mark.as_ref().map(|mark| format!("&{}={mark}", sign_in_mark::PARAMETER));
+        format!("{}{}", self.carried, mark.unwrap_or_default())
+    }
+
+    /// Whether a sign-in is fresh enough, because it is young or because it was made for this
+    /// request: measured again, a short `max_age` would ask for the password without end.
+    pub(crate) fn accepts(&self, app: &App, signed_in: &SignedIn) -> bool {
+        let session = &signed_in.session;
+        let made_for_it = |mark: &String| {
+            sign_in_mark::is_good(&app.site, &session.secret_hash, &self.carried, mark)
+        };
+        self.mark.as_ref().is_some_and(made_for_it)
+            || !self.request.needs_fresh_login(session.auth_time, process::now())
+    }
+
+    async fn next_step(&self, app: &App, headers: &HeaderMap) -> Result<Response, StoreError> {
         let quiet = self.request.prompt.none;
-        let signed_in = sign_in::current(app, headers).await?.filter(|signed_in| {
-            !self.request.needs_fresh_login(signed_in.session.auth_time, process::now())
-        });
-        let Some(signed_in) = signed_in else {
-            return Ok(if quiet {
-                self.fail(app, ErrorCode::LoginRequired, "nobody is signed in here")
-            } else {
-                see_other(&login_url(params, &self.client))
-            });
+        let signed_in = sign_in::current(app, headers).await?;
+        let Some(signed_in) = signed_in.filter(|signed_in| self.accepts(app, signed_in)) else {
+            if quiet {
+                return self.fail(app, ErrorCode::LoginRequired, "nobody is signed in here").await;
+            }
+            self.wait(app).await?;
+            return Ok(see_other(&login_url(&self.carried)));
         };
         if !person::is_meant(app, &self.request, &signed_in.account) {
-            return Ok(self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON));
+            return self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON).await;
         }
         if !self.needs_consent(app, &signed_in).await? {
             return self.allow(app, &signed_in, false).await;
         }
-        Ok(if quiet {
-            self.fail(app, ErrorCode::ConsentRequired, "the user has to be asked")
-        } else {
-            see_other(&format!("/consent?{}", params.to_query(&[])))
-        })
+        if quiet {
+            return self.fail(app, ErrorCode::ConsentRequired, "the user has to be asked").await;
+        }
+        self.wait(app).await?;
+        Ok(see_other(&format!("/consent?{}", self.query())))
+    }
+
+    /// Lets a pushed request live until its user has signed in and answered.
+    async fn wait(&self, app: &App) -> Result<(), StoreError> {
+        let Some(pushed) = &self.pushed else { return Ok(()) };
+        let until = pushed.in_use_until(app.authorization.pushed_request());
+        if pushed.expires_at < until {
+            app.store().prolong_pushed_request(pushed.key, until).await?;
+        }
+        Ok(())
     }
 
     /// Whether the user has to be asked. A client that another program could pose as is never
@@ -162,14 +212,14 @@ impl Asked {
         remember: bool,
     ) -> Result<Response, StoreError> {
         if !person::is_meant(app, &self.request, &signed_in.account) {
-            return Ok(self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON));
+            return self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON).await;
         }
         let now = process::now();
         let expires_at = now.plus(app.lifetimes.code);
         let request = &self.request;
         let details = match request.grant_details(&app.offer) {
             Ok(details) => details,
-            Err(error) => return Ok(see_other(&self.address.with_error(&error, &app.issuer))),
+            Err(error) => return self.refuse(app, &error).await,
         };
         let grant = Grant {
             id: GrantId::new(now, &SystemRandom),
@@ -197,32 +247,61 @@ impl Asked {
         };
         let follow_session = self.client.follows_sessions();
         let code = app.keys.load().grant_tokens.issue(Kind::Code, grant.id, 0, grant.created_at);
-        app.store().begin_grant(NewGrant { grant, remember, follow_session }).await?;
+        let new = NewGrant { grant, remember, follow_session };
+        let begun = match &self.pushed {
+            None => app.store().begin_grant(new).await.map(|()| true)?,
+            Some(pushed) => app.store().begin_grant_pushed(new, pushed.key, now).await?,
+        };
+        if !begun {
+            return Ok(invalid(&pushed::gone()).show(&app.site));
+        }
         // Signing out, a new password, or taking the consent back ends the grants that are there.
         // One that came a moment later must not slip through: its code goes to nobody.
         let session = app.store().session(signed_in.session.secret_hash).await?;
         if session.is_none() || (!remember && self.needs_consent(app, signed_in).await?) {
-            return Ok(self.fail(app, ErrorCode::AccessDenied, "the sign-in or consent has ended"));
+            let why = "the sign-in or consent has ended";
+            let ended = self.address.error(&OAuthError::new(ErrorCode::AccessDenied, why));
+            return Ok(self.send(app, ended).await);
         }
-        Ok(see_other(&self.address.with_code(&code, &app.issuer)))
+        Ok(self.send(app, self.address.code(&code)).await)
     }
 
     /// Sends an error to the client.
-    pub(crate) fn fail(&self, app: &App, code: ErrorCode, why: &'static str) -> Response {
-        let error = OAuthError::new(code, why);
-        see_other(&self.address.with_error(&error, &app.issuer))
+    pub(crate) async fn fail(
+        &self,
+        app: &App,
+        code: ErrorCode,
+        why: &'static str,
+    ) -> Result<Response, StoreError> {
+        self.refuse(app, &OAuthError::new(code, why)).await
+    }
+
+    /// Sends an error to the client. A pushed request is used up by it.
+    async fn refuse(&self, app: &App, error: &OAuthError) -> Result<Response, StoreError> {
+        if let Some(pushed) = &self.pushed
+            && !app.store().take_pushed_request(pushed.key, process::now()).await?
+        {
+            return Ok(invalid(&pushed::gone()).show(&app.site));
+        }
+        Ok(self.send(app, self.address.error(error)).await)
+    }
+
+    async fn send(&self, app: &App, answer: Answer) -> Response {
+        answer::send(app, &self.client, &self.address, answer).await
     }
 }
 
-/// The sign-in page, which comes back to the same request. `prompt=login` is fulfilled by then,
-/// and so is `max_age`: measured again, a short one would ask for the password without end. The one
-/// that the client has registered gives way to a longer one.
-fn login_url(params: &Params, client: &Client) -> String {
-    let prompt = params.get("prompt").unwrap_or_default();
-    let consent =
-        if prompt.split(' ').any(|word| word == "consent") { "&prompt=consent" } else { "" };
-    let age = client.default_max_age.map(|_| format!("&max_age={}", u32::MAX)).unwrap_or_default();
-    let back = format!("/authorize?{}{consent}{age}", params.to_query(&["prompt", "max_age"]));
+/// The client that a request names.
+async fn client_of(app: &App, outer: &Params) -> Result<Arc<Client>, PageError> {
+    let client_id = outer.require("client_id").map_err(|error| invalid(&error))?;
+    let unknown =
+        || invalid(&OAuthError::new(ErrorCode::InvalidRequest, "the client is not known here"));
+    app.client(client_id).await?.ok_or_else(unknown)
+}
+
+/// The sign-in page, which comes back to the same request.
+fn login_url(carried: &str) -> String {
+    let back = format!("/authorize?{carried}");
     let query =
         form_urlencoded::Serializer::new(String::new()).append_pair("continue", &back).finish();
     format!("/login?{query}")

@@ -5,6 +5,7 @@ pub(crate) mod authorize;
 pub(crate) mod device_authorization;
 pub(crate) mod documents;
 pub(crate) mod introspect;
+pub(crate) mod par;
 pub(crate) mod revocations;
 pub(crate) mod revoke;
 pub(crate) mod sender;

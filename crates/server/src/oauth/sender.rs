@@ -84,9 +84,38 @@ pub(crate) fn prove(
             Ok(Proved { sender: Sender::Bearer, proof: None })
         };
     };
+    check_proof(app, client, text, path, now)
+}
+
+/// Judges the DPoP proof of a `POST` to the endpoint at `path`, if there is one: for an endpoint
+/// that gives no tokens and so asks for none.
+pub(crate) fn prove_key(
+    app: &App,
+    client: &Client,
+    headers: &HeaderMap,
+    path: &str,
+    now: Timestamp,
+) -> Result<Option<Proved>, ErrorAnswer> {
+    let text = dpop_proof(headers).map_err(|error| refused(app, &error, now))?;
+    match text {
+        Some(_) if client.tls_client_certificate_bound_access_tokens => {
+            Err(invalid_proof("the client's tokens are bound to its certificate").into())
+        }
+        Some(text) => check_proof(app, client, text, path, now).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn check_proof(
+    app: &App,
+    client: &Client,
+    text: &str,
+    path: &str,
+    now: Timestamp,
+) -> Result<Proved, ErrorAnswer> {
     let url = format!("{}{path}", app.issuer);
     let request = ProvenRequest { method: "POST", url: &url, access_token: None };
-    let needs_nonce = constraint.needs_nonce(client);
+    let needs_nonce = app.sender_constraint.needs_nonce(client);
     let proof = app.keys.load().sender_rules.dpop.check(text, request, needs_nonce, now);
     let proof = proof.map_err(|error| refused(app, &error, now))?;
     Ok(Proved { sender: Sender::Dpop(proof.thumbprint().to_owned()), proof: Some(proof) })
@@ -98,6 +127,14 @@ impl Proved {
     pub(crate) async fn use_once(&self, app: &App, now: Timestamp) -> Result<(), ErrorAnswer> {
         let Some(proof) = &self.proof else { return Ok(()) };
         proof.use_once(&*app.used_tokens, now).await.map_err(|error| not_used(error).into())
+    }
+
+    /// The thumbprint of the key, if it is a key.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match &self.sender {
+            Sender::Dpop(thumbprint) => Some(thumbprint),
+            _ => None,
+        }
     }
 
     /// A newer nonce to send along, before the one that the client has expires.

@@ -92,6 +92,7 @@ fn every_class_that_pages_use_is_styled() {
         include_str!("../../templates/logout.html"),
         include_str!("../../templates/signed_out.html"),
         include_str!("../../templates/error.html"),
+        include_str!("../../templates/form_post.html"),
         SAMPLE_PAGE,
     ];
     for class in pages.iter().flat_map(|page| page.split("class=\"").skip(1)) {

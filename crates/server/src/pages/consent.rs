@@ -24,13 +24,13 @@ pub(crate) async fn get(
 ) -> Response {
     let app = &*shared.app;
     let query = form::query(query.as_deref()).unwrap_or_default();
-    let (asked, params) = match Asked::read(app, query).await {
-        Ok(read) => read,
-        Err(answer) => return answer.show(&app.site),
+    let asked = match Asked::read(app, query).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer.show(app).await,
     };
     let signed_in = match sign_in::current(app, &headers).await {
-        Ok(Some(signed_in)) => signed_in,
-        Ok(None) => return see_other(&format!("/authorize?{}", params.to_query(&[]))),
+        Ok(Some(signed_in)) if asked.accepts(app, &signed_in) => signed_in,
+        Ok(_) => return see_other(&format!("/authorize?{}", asked.query())),
         Err(error) => return PageError::from(error).show(&app.site),
     };
     let form = csrf::issue(&app.site, &headers);
@@ -41,7 +41,7 @@ pub(crate) async fn get(
     let claims = claims.into_iter().filter_map(ScopeLine::of_claim);
     let template = ConsentPage {
         csrf: &form.token,
-        request: &params.to_query(&[]),
+        request: &asked.query(),
         client_name: client.client_name.as_deref().unwrap_or(&client.client_id),
         client_host: host.split_once("://").map_or(host.as_str(), |(_, host)| host),
         username: &signed_in.account.username,
@@ -66,16 +66,18 @@ pub(crate) async fn post(
         return PageError::forged().show(&app.site);
     }
     let request = fields.get("request").unwrap_or_default();
-    let (asked, params) = match Asked::read(app, request.as_bytes()).await {
-        Ok(read) => read,
-        Err(answer) => return answer.show(&app.site),
+    let asked = match Asked::read(app, request.as_bytes()).await {
+        Ok(asked) => asked,
+        Err(answer) => return answer.show(app).await,
     };
-    let answered = match (sign_in::current(app, &headers).await, fields.get("decision")) {
+    let signed_in = sign_in::current(app, &headers).await;
+    let signed_in = signed_in.map(|found| found.filter(|person| asked.accepts(app, person)));
+    let answered = match (signed_in, fields.get("decision")) {
         (Ok(Some(signed_in)), Some("allow")) => asked.allow(app, &signed_in, true).await,
         (Ok(Some(_)), Some("deny")) => {
-            Ok(asked.fail(app, ErrorCode::AccessDenied, "the user said no"))
+            asked.fail(app, ErrorCode::AccessDenied, "the user said no").await
         }
-        (Ok(_), _) => Ok(see_other(&format!("/authorize?{}", params.to_query(&[])))),
+        (Ok(_), _) => Ok(see_other(&format!("/authorize?{}", asked.query()))),
         (Err(error), _) => Err(error),
     };
     answered.unwrap_or_else(|error| PageError::from(error).show(&app.site))

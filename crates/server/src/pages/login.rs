@@ -8,16 +8,16 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use countersign_protocol::account::canonical_username;
-use countersign_protocol::wire::params::Params;
 use countersign_store::StoreError;
 
 use crate::app::{App, Shared};
+use crate::oauth::authorize::{Asked, Unanswerable};
 use crate::sign_in::{self, Attempt};
 use crate::web::client_ip::{self, Peer};
 use crate::web::form::{self, Form};
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::page::{PageError, page, see_other};
-use crate::web::{csrf, headers as web_headers};
+use crate::web::{csrf, headers as web_headers, sign_in_mark};
 
 /// Shows the form.
 pub(crate) async fn get(
@@ -55,8 +55,8 @@ pub(crate) async fn post(
     let signed_in = async {
         Ok::<_, StoreError>(match sign_in::attempt(app, username, password, address).await? {
             Attempt::Good(account) => {
-                let cookie = sign_in::begin_session(app, &account, &headers).await?;
-                cookie.ok_or((Failure::Wrong, StatusCode::UNAUTHORIZED))
+                let begun = sign_in::begin_session(app, &account, &headers).await?;
+                begun.ok_or((Failure::Wrong, StatusCode::UNAUTHORIZED))
             }
             Attempt::Wrong => Err((Failure::Wrong, StatusCode::UNAUTHORIZED)),
             Attempt::Wait(wait) => {
@@ -67,9 +67,10 @@ pub(crate) async fn post(
         })
     };
     match signed_in.await {
-        Ok(Ok(cookie)) => {
-            let mut response = see_other(&target);
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+        Ok(Ok(begun)) => {
+            let mut response =
+                see_other(&sign_in_mark::put(&app.site, &begun.secret_hash, &target));
+            response.headers_mut().append(header::SET_COOKIE, begun.cookie);
             response
         }
         Ok(Err((failure, status))) => {
@@ -135,15 +136,21 @@ struct Target {
 
 async fn describe_target(app: &App, target: &str) -> Target {
     let query = target.split_once('?').map(|(_, query)| query.as_bytes()).unwrap_or_default();
-    let params = Params::parse(query).unwrap_or_default();
-    let Some(client_id) = params.get("client_id") else { return Target::default() };
-    let Ok(Some(client)) = app.client(client_id).await else { return Target::default() };
-    let uri = params.get("redirect_uri").filter(|uri| client.takes_answers_at(uri));
+    let (client, redirect_uri, login_hint) = match Asked::read(app, query).await {
+        Ok(asked) => {
+            let hint = asked.request.login_hint.as_deref().and_then(canonical_username);
+            (asked.client.clone(), asked.redirect_uri().to_owned(), hint.unwrap_or_default())
+        }
+        Err(Unanswerable::Client { client, address, .. }) => {
+            (client, address.redirect_uri, String::new())
+        }
+        Err(Unanswerable::Page(_)) => return Target::default(),
+    };
     let name = client.client_name.clone().unwrap_or_else(|| client.client_id.clone());
     Target {
         client_name: Some(name),
-        form_target: uri.and_then(web_headers::csp_source),
-        login_hint: params.get("login_hint").and_then(canonical_username).unwrap_or_default(),
+        form_target: web_headers::csp_source(&redirect_uri),
+        login_hint,
     }
 }
 

@@ -18,6 +18,17 @@ pub(crate) fn framing_policy(origins: &[String]) -> String {
     format!("{}; frame-src {}", page_policy(None), origins.join(" "))
 }
 
+/// What the page may do that sends a form to the redirect URI and does nothing else. It runs one
+/// script, which is named by its hash.
+pub(crate) fn form_post_policy(script_sha256: &str, target: Option<&str>) -> String {
+    let target = target.unwrap_or("'none'");
+    format!(
+        "default-src 'none'; style-src 'self'; img-src 'self'; \
+         script-src 'sha256-{script_sha256}'; form-action {target}; frame-ancestors 'none'; \
+         base-uri 'none'"
+    )
+}
+
 /// The origin of a redirect URI as a CSP source: the scheme alone for an application's own scheme.
 pub(crate) fn csp_source(uri: &str) -> Option<String> {
     let (scheme, _) = uri.split_once(':')?;

@@ -10,4 +10,5 @@ pub(crate) mod headers;
 pub(crate) mod oauth_error;
 pub(crate) mod outbound;
 pub(crate) mod page;
+pub(crate) mod sign_in_mark;
 pub(crate) mod site;

@@ -21,7 +21,7 @@ pub(crate) fn page(
     form_target: Option<&str>,
     form: Option<&FormToken>,
 ) -> Response {
-    let mut response = rendered(site, status, template, &headers::page_policy(form_target));
+    let mut response = page_under(site, status, template, &headers::page_policy(form_target));
     if let Some(visit) = form.and_then(|form| form.new_visit.as_deref()) {
         let cookie = cookies::set(site, Cookie::Visit, visit);
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -32,10 +32,16 @@ pub(crate) fn page(
 /// A page that opens frames of other sites.
 pub(crate) fn framing_page(site: &Site, template: &impl Template, frames: &[String]) -> Response {
     let origins: Vec<_> = frames.iter().filter_map(|url| headers::csp_source(url)).collect();
-    rendered(site, StatusCode::OK, template, &headers::framing_policy(&origins))
+    page_under(site, StatusCode::OK, template, &headers::framing_policy(&origins))
 }
 
-fn rendered(site: &Site, status: StatusCode, template: &impl Template, policy: &str) -> Response {
+/// A page with a policy of its own.
+pub(crate) fn page_under(
+    site: &Site,
+    status: StatusCode,
+    template: &impl Template,
+    policy: &str,
+) -> Response {
     let html = template.render().expect("templates only print what they are given");
     let mut response = (status, html).into_response();
     let kind = HeaderValue::from_static("text/html; charset=utf-8");

@@ -15,6 +15,7 @@ mod logout;
 mod migrations;
 mod open;
 mod position;
+mod pushed_request;
 mod readers;
 mod revocation;
 mod session;

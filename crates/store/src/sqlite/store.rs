@@ -15,17 +15,18 @@ use countersign_protocol::logout::LogoutNotice;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
 use countersign_protocol::session::Session;
 use countersign_protocol::status_list::{ListedToken, StatusIndex};
+use countersign_protocol::wire::authorize::pushed::PushedRequest;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
     SqliteStore, account, audit, client, device, follower, grant, keyring, lifetime, logout,
-    position, revocation, session, status, used_token,
+    position, pushed_request, revocation, session, status, used_token,
 };
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,
     EndedClient, GrantSelector, KeyChange, KeysChanged, Moment, NewGrant, NewMaster, Position,
-    RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
+    Pushed, RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
 
@@ -147,15 +148,21 @@ impl Store for SqliteStore {
     }
 
     fn begin_grant(&self, new: NewGrant) -> Answer<'_, ()> {
+        self.commit(move |connection| begin_grant(connection, &new))
+    }
+
+    fn begin_grant_pushed(
+        &self,
+        new: NewGrant,
+        pushed: [u8; 32],
+        now: Timestamp,
+    ) -> Answer<'_, bool> {
         self.commit(move |connection| {
-            grant::begin(connection, &new.grant)?;
-            if new.remember {
-                grant::remember_consent(connection, &new.grant)?;
+            let lived = pushed_request::take(connection, &pushed, now)?;
+            if lived {
+                begin_grant(connection, &new)?;
             }
-            if let Some(session_id) = new.grant.session_id.as_ref().filter(|_| new.follow_session) {
-                logout::follow(connection, session_id, &new.grant.client_id)?;
-            }
-            Ok(())
+            Ok(lived)
         })
     }
 
@@ -370,6 +377,22 @@ impl Store for SqliteStore {
         self.commit(move |connection| used_token::use_once(connection, &used, now))
     }
 
+    fn push_request(&self, pushed: PushedRequest, now: Timestamp) -> Answer<'_, Pushed> {
+        self.commit(move |connection| pushed_request::push(connection, &pushed, now))
+    }
+
+    fn pushed_request(&self, key: [u8; 32], now: Timestamp) -> Answer<'_, Option<PushedRequest>> {
+        self.read(move |connection| pushed_request::find(connection, &key, now))
+    }
+
+    fn prolong_pushed_request(&self, key: [u8; 32], until: Timestamp) -> Answer<'_, ()> {
+        self.commit(move |connection| pushed_request::prolong(connection, &key, until))
+    }
+
+    fn take_pushed_request(&self, key: [u8; 32], now: Timestamp) -> Answer<'_, bool> {
+        self.commit(move |connection| pushed_request::take(connection, &key, now))
+    }
+
     fn keys(&self) -> Answer<'_, Vec<SealedKey>> {
         self.read(keyring::all)
     }
@@ -389,6 +412,17 @@ impl Store for SqliteStore {
     fn sweep(&self, lifetimes: Lifetimes, now: Timestamp) -> Answer<'_, usize> {
         Box::pin(async move { self.forget(&lifetimes, now).await })
     }
+}
+
+fn begin_grant(connection: &Connection, new: &NewGrant) -> rusqlite::Result<()> {
+    grant::begin(connection, &new.grant)?;
+    if new.remember {
+        grant::remember_consent(connection, &new.grant)?;
+    }
+    if let Some(session_id) = new.grant.session_id.as_ref().filter(|_| new.follow_session) {
+        logout::follow(connection, session_id, &new.grant.client_id)?;
+    }
+    Ok(())
 }
 
 fn nothing_ended(connection: &Connection, moment: Moment) -> rusqlite::Result<Ended> {

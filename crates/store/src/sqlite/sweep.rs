@@ -7,7 +7,8 @@ use rusqlite::{Connection, Result};
 
 use super::column::Millis;
 use super::{
-    SqliteStore, audit, device, follower, lifetime, logout, revocation, status, used_token,
+    SqliteStore, audit, device, follower, lifetime, logout, pushed_request, revocation, status,
+    used_token,
 };
 use crate::error::StoreError;
 use crate::store::Moment;
@@ -53,6 +54,7 @@ impl SqliteStore {
         deleted += self.forget_oldest(move |c| used_token::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(move |c| status::sweep(c, now, SLICE)).await?;
         deleted += self.forget_oldest(move |c| device::sweep(c, now, SLICE)).await?;
+        deleted += self.forget_oldest(move |c| pushed_request::sweep(c, now, SLICE)).await?;
         deleted += self.commit(move |connection| follower::sweep(connection, now)).await?;
         deleted += self.forget_oldest(|c| logout::sweep(c, SLICE)).await?;
         deleted += self.forget_oldest(|c| audit::sweep(c, SLICE)).await?;

@@ -1,6 +1,6 @@
-//! Where the answer to an authorization request goes, and the answer itself (OAuth 2.1 §4.1.2).
+//! Where the answer to an authorization request goes.
 
-use super::OPAQUE_MAX_BYTES;
+use super::{OPAQUE_MAX_BYTES, ResponseMode};
 use crate::client::Client;
 use crate::error::{ErrorCode, OAuthError};
 use crate::wire::params::Params;
@@ -12,6 +12,8 @@ pub struct ReturnAddress {
     pub redirect_uri: String,
     /// Returned unchanged.
     pub state: Option<String>,
+    /// How the answer travels; in the query when what was asked for is not offered.
+    pub mode: ResponseMode,
 }
 
 impl ReturnAddress {
@@ -29,44 +31,10 @@ impl ReturnAddress {
             ));
         }
         let state = params.get("state").filter(|state| state.len() <= OPAQUE_MAX_BYTES);
-        Ok(Self { redirect_uri: redirect_uri.to_owned(), state: state.map(str::to_owned) })
-    }
-
-    /// The URL that carries a code back, with the issuer (RFC 9207).
-    #[must_use]
-    pub fn with_code(&self, code: &str, issuer: &str) -> String {
-        self.with(&[("code", code)], issuer)
-    }
-
-    /// The URL that carries an error back, with the issuer (RFC 9207).
-    #[must_use]
-    pub fn with_error(&self, error: &OAuthError, issuer: &str) -> String {
-        let code = ("error", error.code.as_str());
-        self.with(&[code, ("error_description", &error.description)], issuer)
-    }
-
-    fn with(&self, answer: &[(&str, &str)], issuer: &str) -> String {
-        let state = self.state.as_deref().map(|state| ("state", state));
-        let pairs = answer.iter().copied().chain(state).chain([("iss", issuer)]);
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        let joint = if self.redirect_uri.contains('?') { '&' } else { '?' };
-        format!("{}{joint}{query}", self.redirect_uri)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_go_back_with_state_and_issuer() {
-        let address = ReturnAddress {
-            redirect_uri: "https://a.example/cb?t=1".into(),
-            state: Some("a&b".into()),
-        };
-        assert_eq!(
-            address.with_code("c", "https://id.example"),
-            "https://a.example/cb?t=1&code=c&state=a%26b&iss=https%3A%2F%2Fid.example"
-        );
+        Ok(Self {
+            redirect_uri: redirect_uri.to_owned(),
+            state: state.map(str::to_owned),
+            mode: ResponseMode::read(params).unwrap_or_default(),
+        })
     }
 }

@@ -48,6 +48,7 @@ fn each_fault_has_its_code() {
             InvalidRequest
         }),
         ("state=s", "state=s&response_mode=fragment", InvalidRequest),
+        ("state=s", "state=s&response_mode=fragment.jwt", InvalidRequest),
         ("%2Fcb", "%2Fcb%2F", InvalidRequest),
     ] {
         let query = GOOD.replacen(from, to, 1);

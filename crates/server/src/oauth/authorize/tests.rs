@@ -63,7 +63,7 @@ async fn a_max_age_of_nothing_asks_for_the_password_once() {
     let asked = site.get(&site.authorize(&[("max_age", "0")]), Some(&session)).await;
     let target = continued(location(&asked));
     let (session, next) = sign_in(&site, &session, &target).await;
-    assert_eq!(next, target);
+    assert!(next.starts_with(&target), "{next}");
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let answer = site.get(&next, Some(&session)).await;
     assert!(location(&answer).starts_with("/consent?"), "{}", location(&answer));
@@ -76,7 +76,7 @@ async fn a_sign_in_that_ends_meanwhile_gets_no_code() {
     let (secret, _) = sign_in(&site, "a visit", "").await;
     let request = site.authorize(&[]);
     let query = request.strip_prefix("/authorize?").unwrap();
-    let (asked, _) = Asked::read(app, query.as_bytes()).await.unwrap();
+    let asked = Asked::read(app, query.as_bytes()).await.unwrap();
     let mut headers = HeaderMap::new();
     headers.insert("cookie", format!("countersign={secret}").parse().unwrap());
     let signed_in = sign_in::current(app, &headers).await.unwrap().unwrap();

@@ -358,7 +358,7 @@ async fn an_authorization_request_carries_the_key_to_its_code() {
     let query = site.authorize(&[("dpop_jkt", &jkt)]);
     let query = query.strip_prefix("/authorize?").unwrap();
     let read = crate::oauth::authorize::Asked::read(&site.app, query.as_bytes()).await;
-    assert_eq!(read.unwrap().0.request.dpop_jkt, Some(jkt));
+    assert_eq!(read.unwrap().request.dpop_jkt, Some(jkt));
 }
 
 /// The caller `api` asks about a token of `web` for itself.

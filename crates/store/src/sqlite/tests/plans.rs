@@ -1,11 +1,14 @@
 //! How SQLite finds the rows of the statements that run at every request.
 
+use countersign_protocol::wire::authorize::pushed::PushedRequest;
 use rusqlite::Connection;
 
 use super::folder::Folder;
 use crate::contract::samples::{grant, later};
-use crate::sqlite::{SqliteStore, client, device, grant as grants, revocation, status, used_token};
-use crate::store::{GrantSelector, Use, UsedOnce};
+use crate::sqlite::{
+    SqliteStore, client, device, grant as grants, pushed_request, revocation, status, used_token,
+};
+use crate::store::{GrantSelector, Pushed, Use, UsedOnce};
 
 /// Opens the file beside its store, which makes the schema.
 fn schema(folder: &Folder) -> Connection {
@@ -137,4 +140,43 @@ fn uses_are_remembered_up_to_a_number_and_never_forgotten_early() {
     let count = |sql| connection.query_row::<u32, _, _>(sql, [], |row| row.get(0)).unwrap();
     assert_eq!(count("SELECT count(*) FROM used_token"), 2);
     assert_eq!(count("SELECT live FROM used_tokens"), 2);
+}
+
+#[test]
+fn a_pushed_request_is_found_by_its_key() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    for sql in [pushed_request::FIND, pushed_request::TAKE] {
+        let plan = plan(&connection, sql);
+        assert!(plan[0].starts_with("SEARCH pushed_request USING INDEX"), "{plan:?}");
+        assert!(plan[0].ends_with("(key=?)"), "{plan:?}");
+    }
+}
+
+#[test]
+fn strangers_leave_room_for_clients_that_prove_who_they_are() {
+    let folder = Folder::new();
+    let connection = schema(&folder);
+    let push = |number: u8, confidential: bool, now: u64| {
+        let pushed = PushedRequest {
+            key: [number; 32],
+            client_id: "shop".into(),
+            confidential,
+            parameters: String::new(),
+            pushed_at: later(now),
+            expires_at: later(now + 60),
+        };
+        pushed_request::push_within(&connection, &pushed, later(now), 2).unwrap()
+    };
+    assert_eq!((push(1, false, 0), push(2, false, 10)), (Pushed::Kept, Pushed::Kept));
+    assert_eq!(push(3, false, 20), Pushed::Full);
+    assert_eq!(push(3, true, 20), Pushed::Kept);
+    assert!(pushed_request::take(&connection, &[2; 32], later(30)).unwrap());
+    assert_eq!(push(4, false, 30), Pushed::Kept, "what was answered has made room");
+    assert_eq!(push(5, false, 60), Pushed::Kept, "what has expired has made room");
+    let live = |confidential: bool| {
+        let sql = "SELECT live FROM pushed_requests WHERE confidential = ?1";
+        connection.query_row::<u32, _, _>(sql, [confidential], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((live(false), live(true)), (2, 1));
 }
