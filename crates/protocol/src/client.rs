@@ -5,9 +5,8 @@ mod application;
 mod authentication;
 mod faults;
 mod member;
+mod openid;
 mod permission;
-
-use std::time::Duration;
 
 use countersign_jose::Algorithm;
 use countersign_jose::jwe::{ContentEncryption, KeyManagement};
@@ -20,6 +19,7 @@ use member::{algorithm_name, default_grant_types, default_response_types, is_fal
 
 pub use application::ApplicationType;
 pub use authentication::{AuthMethod, Credentials, hash_secret, unauthenticated};
+pub use openid::{Encryption, KEY_MANAGEMENT};
 pub use permission::{GrantType, is_resource};
 
 /// A registered client.
@@ -100,6 +100,21 @@ pub struct Client {
     /// The signature of its id tokens; ES256 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub id_token_signed_response_alg: Option<Algorithm>,
+    /// How its id tokens are encrypted to one of its keys; they are not when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub id_token_encrypted_response_alg: Option<KeyManagement>,
+    /// What their content is encrypted with; A128CBC-HS256 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub id_token_encrypted_response_enc: Option<ContentEncryption>,
+    /// The signature of the answers of `/userinfo`; they are plain JSON when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub userinfo_signed_response_alg: Option<Algorithm>,
+    /// How the answers of `/userinfo` are encrypted to one of its keys; they are not when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub userinfo_encrypted_response_alg: Option<KeyManagement>,
+    /// What their content is encrypted with; A128CBC-HS256 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
+    pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
     /// `max_age` of requests that have none, in seconds (OpenID Connect Registration §2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_max_age: Option<u32>,
@@ -210,12 +225,6 @@ impl Client {
     #[must_use]
     pub fn follows_sessions(&self) -> bool {
         self.backchannel_logout_uri.is_some() || self.frontchannel_logout_uri.is_some()
-    }
-
-    /// `max_age` of its requests that have none.
-    #[must_use]
-    pub fn default_max_age(&self) -> Option<Duration> {
-        self.default_max_age.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// What the answers to its authorization requests are signed with, if it asks for that.

@@ -20,11 +20,16 @@ pub const REGISTRATION_MAX_BYTES: usize = 64 * 1_024;
 /// not among them.
 const MEMBERS: &[&str] = &[
     "application_type",
+    "authorization_details_types",
     "client_name",
     "client_uri",
     "contacts",
+    "default_acr_values",
+    "default_max_age",
     "dpop_bound_access_tokens",
     "grant_types",
+    "id_token_encrypted_response_alg",
+    "id_token_encrypted_response_enc",
     "id_token_signed_response_alg",
     "initiate_login_uri",
     "introspection_signed_response_alg",
@@ -34,6 +39,7 @@ const MEMBERS: &[&str] = &[
     "policy_uri",
     "post_logout_redirect_uris",
     "redirect_uris",
+    "require_auth_time",
     "resources",
     "response_types",
     "scope",
@@ -44,6 +50,9 @@ const MEMBERS: &[&str] = &[
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",
     "tos_uri",
+    "userinfo_encrypted_response_alg",
+    "userinfo_encrypted_response_enc",
+    "userinfo_signed_response_alg",
 ];
 
 /// Members whose URLs this server asks at.

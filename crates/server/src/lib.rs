@@ -9,6 +9,7 @@
 //! | `followers`, `propagation` | verifiers that are connected, and waiting for all of them |
 //! | `keys` | the keys in use, and their replacement |
 //! | `client_authentication`, `client_keys` | which client asks, and the keys that prove it |
+//! | `client_encryption` | what only its client can read |
 //! | `own_token`, `token_formats` | access tokens that come back, and their form |
 //! | `oauth` | the protocol endpoints, one a file |
 //! | `pages`, `sign_in`, `passwords` | what people see, and how they prove who they are |
@@ -21,6 +22,7 @@ mod assets;
 mod backchannel;
 mod bootstrap;
 mod client_authentication;
+mod client_encryption;
 mod client_keys;
 pub mod config;
 #[cfg(test)]

@@ -66,6 +66,7 @@ impl Client {
         }
         faults.extend(self.algorithm_faults());
         faults.extend(self.url_faults());
+        faults.extend(self.openid_faults());
         if self.protected_access_token_format.is_some() && self.protects.is_empty() {
             faults.push("protected_access_token_format is for a client that protects".into());
         }
@@ -127,6 +128,7 @@ impl Client {
     fn algorithm_faults(&self) -> impl Iterator<Item = String> {
         let asked = [
             ("id_token_signed_response_alg", self.id_token_signed_response_alg),
+            ("userinfo_signed_response_alg", self.userinfo_signed_response_alg),
             ("access_token_signed_response_alg", self.access_token_signed_response_alg),
             ("introspection_signed_response_alg", self.introspection_signed_response_alg),
             ("authorization_signed_response_alg", self.authorization_signed_response_alg),

@@ -1,5 +1,7 @@
 //! `GET` and `POST /userinfo` (OpenID Connect Core §5.3), protected by RFC 6750 and RFC 9449.
 
+mod form;
+
 use std::net::SocketAddr;
 
 use axum::Extension;
@@ -91,7 +93,8 @@ async fn answer(app: &App, peer: SocketAddr, request: Request) -> Result<Respons
     let own = grant.client_id == token.client_id;
     let asked = if own { &grant.details.claims } else { &nothing };
     let told = release::user_info(&account, &token.subject, &scope, asked);
-    let mut response = json_answer(StatusCode::OK, &told);
+    let client = app.client(&token.client_id).await?.ok_or_else(invalid)?;
+    let mut response = form::answer(app, &client, told).await?;
     allow_any_origin(response.headers_mut());
     if let Some(nonce) = proof.as_ref().and_then(CheckedProof::nonce_for_next) {
         hand_out_nonce(response.headers_mut(), nonce);

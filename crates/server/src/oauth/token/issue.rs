@@ -1,5 +1,6 @@
 //! The tokens themselves: what is said in them, and the key that they are signed with.
 
+use countersign_jose::jwe::MediaTypes;
 use countersign_jose::{AccessToken, IdToken, jwt};
 use countersign_protocol::authorization_details::AuthorizationDetails;
 use countersign_protocol::client::{Client, GrantType};
@@ -45,10 +46,13 @@ pub(super) struct Order<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Waits until every token of a client can be signed: a code is spent once, so before that.
+/// Waits until every token of a client can be made: a code is spent once, so before that.
 pub(super) async fn be_ready(app: &App, client: &Client) -> Result<(), OAuthError> {
     for algorithm in [client.access_token_algorithm(), client.id_token_algorithm()] {
         app.signing_key(algorithm).await?;
+    }
+    if let Some(encryption) = client.id_token_encryption() {
+        app.client_encryption_key(client, encryption).await?;
     }
     Ok(())
 }
@@ -84,7 +88,14 @@ pub(super) async fn for_grant(
         let told = told.unwrap_or_default();
         let claims = issuing.id_token(grant, nonce, algorithm, &access_token);
         let claims = IdToken { extra: told, ..claims };
-        Some(jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?)
+        let signed = jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?;
+        Some(match client.id_token_encryption() {
+            None => signed,
+            Some(encryption) => {
+                let (types, signed) = (MediaTypes::NESTED, signed.as_bytes());
+                app.encrypt_to_client(client, encryption, types, signed).await?
+            }
+        })
     } else {
         None
     };

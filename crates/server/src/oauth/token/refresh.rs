@@ -22,6 +22,7 @@ pub(super) async fn rotate(
 ) -> Result<TokenAnswer, ErrorAnswer> {
     client.require(GrantType::RefreshToken)?;
     let (id, generation) = app.open_grant_token(Kind::Refresh, refresh_token)?;
+    issue::be_ready(app, client).await?;
     let moment = app.moment();
     asked.proved.use_once(app, moment.now).await?;
     let presented = Presented {

@@ -1,10 +1,13 @@
 //! What `/userinfo` tells to whom.
 
 use axum::body::Body;
+use countersign_jose::jwe::{self, ContentEncryption, KeyManagement};
+use countersign_jose::{Algorithm, DecryptionKey, IdToken, Policy, PrivateJwk, Recipient, jws};
+use countersign_protocol::client::Client;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fixture::flow::{WEB, claims, returned};
+use crate::fixture::flow::{Caller, WEB, claims, returned};
 use crate::fixture::{Fixture, body, location};
 
 /// Everything that an account may have.
@@ -161,4 +164,133 @@ async fn a_header_that_can_not_be_read_is_answered_in_the_words_of_rfc_6750() {
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     let challenge = answer.headers()[header::WWW_AUTHENTICATE].to_str().unwrap();
     assert!(challenge.starts_with("Bearer error=\"invalid_request\""), "{challenge}");
+}
+
+/// A client that registered this beside a key of its own, and the private half of that key.
+fn registered(management: KeyManagement, more: &str) -> (String, PrivateJwk) {
+    let key = PrivateJwk::generate(management).unwrap();
+    let jwk = serde_json::to_value(key.public().unwrap()).unwrap();
+    let members = jwk.as_object().unwrap().iter();
+    let members: Vec<_> = members.map(|(name, value)| format!("{name} = {value}")).collect();
+    let client = format!(
+        "[[client]]\nclient_id = \"form\"\nclient_secret = \"a secret of another client\"\n\
+         redirect_uris = [\"https://form.example/cb\"]\n\
+         jwks = {{ keys = [{{ {} }}] }}\n{more}",
+        members.join(", ")
+    );
+    (client, key)
+}
+
+const FORM: Caller = Caller {
+    client_id: "form",
+    client_secret: "a secret of another client",
+    redirect_uri: "https://form.example/cb",
+};
+
+/// What `/userinfo` answers, as it is, with its content type.
+async fn raw(site: &Fixture, tokens: &Value) -> (String, String) {
+    let authorization = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let request = Request::get("/userinfo").header("authorization", authorization);
+    let answer = site.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+    (kind, body(answer).await)
+}
+
+#[tokio::test]
+async fn a_signed_answer_says_the_same_for_its_client_alone() {
+    let (client, _) =
+        registered(KeyManagement::EcdhEs, "userinfo_signed_response_alg = \"Ed25519\"");
+    let site = Fixture::open_with(&client).await;
+    let session = site.sign_in("alice").await;
+    let tokens = site.tokens(&session, FORM, &[]).await;
+    let (kind, text) = raw(&site, &tokens).await;
+    assert_eq!(kind, "application/jwt");
+    let key = site.app.signing_key(Algorithm::Ed25519).await.unwrap();
+    let opened = jws::compact::verify(&key.verifying_key(), &text).unwrap();
+    let told: Value = serde_json::from_slice(&opened).unwrap();
+    let subject = site.alice().await.subject;
+    assert_eq!(told, json!({ "iss": site.app.issuer, "aud": "form", "sub": subject }));
+    assert!(site.app.read_id_token_hint(&text, process::now()).is_none(), "it is no id token");
+    assert!(site.app.verify_access_token(&text, process::now()).is_none());
+}
+
+#[tokio::test]
+async fn what_is_encrypted_is_read_by_its_client_alone() {
+    for (management, alg, content, enc) in [
+        (KeyManagement::EcdhEsA256KW, "ECDH-ES+A256KW", ContentEncryption::A256GCM, "A256GCM"),
+        (KeyManagement::RsaOaep256, "RSA-OAEP-256", ContentEncryption::A128CbcHs256, ""),
+    ] {
+        let forms = |name: &str| {
+            let enc =
+                if enc.is_empty() { String::new() } else { format!("{name}_enc = {enc:?}\n") };
+            format!("{name}_alg = {alg:?}\n{enc}")
+        };
+        let more = forms("id_token_encrypted_response")
+            + &forms("userinfo_encrypted_response")
+            + "userinfo_signed_response_alg = \"ES256\"";
+        let (client, key) = registered(management, &more);
+        let site = Fixture::open_with(&client).await;
+        let session = site.sign_in("alice").await;
+        let tokens = site.tokens(&session, FORM, &[("nonce", "n")]).await;
+        let opening = || DecryptionKey::from_jwk(&key).unwrap();
+        let open = |text: &str| jwe::compact::decrypt(&opening(), &[content], text).unwrap();
+        let keys = site.app.keys.load();
+        let keys = keys.keyring.verification();
+
+        let recipient = Recipient::new([opening()], &[content]).unwrap();
+        let policy = Policy::id_token(&site.app.issuer, "form", &[Algorithm::ES256]).unwrap();
+        let id_token = tokens["id_token"].as_str().unwrap();
+        let verified = policy.nonce("n").verify_nested(&recipient, keys, id_token, process::now());
+        let verified = verified.unwrap();
+        assert_eq!(verified.subject, site.alice().await.subject);
+        let access_token = tokens["access_token"].as_str().unwrap();
+        let hash = IdToken::access_token_hash(Algorithm::ES256, access_token);
+        assert_eq!(verified.access_token_hash, Some(hash));
+
+        let (kind, text) = raw(&site, &tokens).await;
+        assert_eq!(kind, "application/jwt");
+        let nested = open(&text);
+        assert_eq!(nested.cty(), Some("JWT"));
+        let signed = std::str::from_utf8(nested.plaintext()).unwrap();
+        let key = site.app.signing_key(Algorithm::ES256).await.unwrap();
+        let told = jws::compact::verify(&key.verifying_key(), signed).unwrap();
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        assert_eq!((&told["aud"], &told["sub"]), (&json!("form"), &json!(verified.subject)));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_may_be_encrypted_and_not_signed() {
+    let more = "userinfo_encrypted_response_alg = \"ECDH-ES\"";
+    let (client, key) = registered(KeyManagement::EcdhEs, more);
+    let site = Fixture::open_with(&client).await;
+    let session = site.sign_in("alice").await;
+    let tokens = site.tokens(&session, FORM, &[]).await;
+    assert!(tokens["id_token"].as_str().unwrap().starts_with("ey"));
+    let (_, text) = raw(&site, &tokens).await;
+    let key = DecryptionKey::from_jwk(&key).unwrap();
+    let opened = jwe::compact::decrypt(&key, &[ContentEncryption::A128CbcHs256], &text).unwrap();
+    let told: Value = serde_json::from_slice(opened.plaintext()).unwrap();
+    assert_eq!(told["sub"], json!(site.alice().await.subject));
+    assert_eq!(opened.cty(), None);
+}
+
+#[tokio::test]
+async fn a_code_is_not_spent_on_an_id_token_that_nobody_could_read() {
+    let (client, _) =
+        registered(KeyManagement::EcdhEs, "id_token_encrypted_response_alg = \"ECDH-ES\"");
+    let site = Fixture::open_with(&client).await;
+    let session = site.sign_in("alice").await;
+    let good = (*site.app.client("form").await.unwrap().unwrap()).clone();
+    let back = site.agree(&session, &FORM.request(&[])).await;
+    let code = back.get("code").unwrap();
+    // Its key is gone when the code comes.
+    site.put_client(Client { jwks: None, ..good.clone() }).await;
+    let (status, refused) = site.redeem(FORM, code, &[]).await;
+    assert_eq!((status, &refused["error"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
+    site.put_client(good).await;
+    let (status, tokens) = site.redeem(FORM, code, &[]).await;
+    assert_eq!(status, StatusCode::OK, "{tokens}");
 }
