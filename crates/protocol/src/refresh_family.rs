@@ -7,6 +7,7 @@
 //! | n | n | rotate to n+1 |
 //! | n-1 | n, inside the retry window | the same token n again; the row does not change |
 //! | older, or n-1 outside the window | n | reuse: the grant ends |
+//! | n, by a client that keeps its token | n | the same token n; its time begins again |
 //! | newer than n | n | refuse, unless the operator lets a restored database catch up |
 //!
 //! The retry window of a bearer token of a public client is short. A confidential client or a
@@ -34,6 +35,10 @@ pub struct Presented {
     pub confidential: bool,
     /// The sender constraint that the request proved.
     pub sender: Sender,
+    /// Whether the client keeps its refresh token instead of getting a new one each time (FAPI 2.0
+    /// Security Profile §5.3.2.1). For clients that prove their identity, and whose tokens are
+    /// bound to a key or certificate.
+    pub keeps: bool,
     /// A narrower scope, if one was asked for (RFC 6749 §6).
     pub scope: Option<Scope>,
     /// Fewer resources, if any were named (RFC 8707 §2.2).
@@ -113,7 +118,9 @@ pub fn redeem(
         return Verdict::Refuse(refusal);
     }
     let newest = grant.generation;
-    if presented.generation == newest {
+    if presented.generation == newest && presented.keeps && presented.confidential {
+        Verdict::Rotate(Box::new(kept(grant, settings, now)))
+    } else if presented.generation == newest {
         Verdict::Rotate(Box::new(rotated(grant, newest, settings, now)))
     } else if presented.generation > newest {
         // A grant that is not redeemed by its record has no lifetimes of its own to go on with.
@@ -159,6 +166,12 @@ fn may_retry(grant: &Grant, presented: &Presented, settings: &Settings, now: Tim
     presented.confidential
         || grant.sender != Sender::Bearer
         || now.since(grant.rotated_at) < settings.retry_window
+}
+
+/// The same generation, and so the same token, with a new idle time.
+fn kept(grant: &Grant, settings: &Settings, now: Timestamp) -> Grant {
+    let idle_expires_at = now.plus(settings.idle).min(grant.expires_at);
+    Grant { idle_expires_at, ..grant.clone() }
 }
 
 fn rotated(grant: &Grant, from: u64, settings: &Settings, now: Timestamp) -> Grant {

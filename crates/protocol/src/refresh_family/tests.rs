@@ -37,6 +37,7 @@ fn presented(generation: u64) -> Presented {
         generation,
         client_id: "spa".into(),
         confidential: false,
+        keeps: false,
         sender: Sender::Bearer,
         scope: None,
         resources: vec![],
@@ -183,4 +184,18 @@ fn a_clock_that_is_set_an_hour_off_ends_no_family() {
     assert_eq!(verdict, Verdict::End(EndReason::RefreshReuse));
     let confidential = Presented { confidential: true, ..presented(4) };
     assert_eq!(redeem(Some(&made), &confidential, &long, NOW.plus(hour)), Verdict::Retry);
+}
+
+#[test]
+fn a_client_that_keeps_its_token_gets_it_back_with_a_new_idle_time() {
+    let keeping = Presented { keeps: true, confidential: true, ..presented(5) };
+    let Verdict::Rotate(next) = judge(&grant(5), &keeping, after(100)) else { panic!() };
+    assert_eq!((next.generation, next.rotated_at), (5, NOW), "the same token");
+    assert_eq!(next.idle_expires_at, after(1_100));
+    // Whoever can't prove who they are never keeps one, and an older one is still a theft.
+    let public = Presented { keeps: true, ..presented(5) };
+    let Verdict::Rotate(next) = judge(&grant(5), &public, NOW) else { panic!() };
+    assert_eq!(next.generation, 6);
+    let old = Presented { generation: 3, ..keeping };
+    assert_eq!(judge(&grant(5), &old, NOW), Verdict::End(EndReason::RefreshReuse));
 }

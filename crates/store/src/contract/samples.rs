@@ -122,6 +122,7 @@ pub(crate) fn token(generation: u64) -> refresh_family::Presented {
         generation,
         client_id: "shop".into(),
         confidential: false,
+        keeps: false,
         sender: Sender::Bearer,
         scope: None,
         resources: Vec::new(),

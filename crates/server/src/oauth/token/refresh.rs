@@ -29,6 +29,7 @@ pub(super) async fn rotate(
         generation,
         client_id: client.client_id.clone(),
         confidential: client.is_confidential(),
+        keeps: client.profile.is_some(),
         sender: asked.proved.sender.clone(),
         scope: asked.scope.clone(),
         resources: asked.resources.clone(),

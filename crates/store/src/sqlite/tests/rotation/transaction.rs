@@ -317,6 +317,7 @@ impl Answer {
 fn present(kind: Kind, generation: u8, by: As) -> Presented {
     let presented = Presented {
         confidential: kind == Kind::Confidential,
+        keeps: false,
         sender: match (kind, by) {
             (Kind::Bound, As::Owner) => Sender::Dpop("the owner's key".into()),
             (Kind::Bound, As::Stranger) => Sender::Dpop("a thief's key".into()),
