@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::keyring;
 use crate::scope::Scope;
+use crate::security_profile::SecurityProfile;
 use crate::token_format::TokenFormat;
 use member::{algorithm_name, default_grant_types, default_response_types, is_false, yes};
 
@@ -195,6 +196,9 @@ pub struct Client {
     /// Its tokens are bound to the certificate of the connection (RFC 8705 §3.4).
     #[serde(default, skip_serializing_if = "is_false")]
     pub tls_client_certificate_bound_access_tokens: bool,
+    /// The security profile that it is held to: everything weaker is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<SecurityProfile>,
     /// Development only: any redirect URI on a loopback address is taken.
     #[serde(default, skip_serializing_if = "is_false")]
     pub danger_any_loopback_redirect: bool,

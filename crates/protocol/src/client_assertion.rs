@@ -48,7 +48,7 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<Accepted, Error> {
     let only = client.token_endpoint_auth_signing_alg.map(|algorithm| vec![algorithm]);
-    let algorithms = only.unwrap_or_else(|| ALGORITHMS.to_vec());
+    let algorithms = only.unwrap_or_else(|| client.may_sign_with(ALGORITHMS));
     let policy = Policy::client_assertion(&client.client_id, issuer, &algorithms)?.leeway(LEEWAY);
     let token_endpoint = format!("{issuer}/token");
     let policy = if client.danger_token_endpoint_as_audience {

@@ -10,6 +10,7 @@
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
 //! | [`registration`], [`metadata_document`] | what clients say about themselves |
+//! | [`security_profile`] | what of it is refused under FAPI 2.0 |
 //! | [`client_assertion`], [`client_keys`] | how it proves who it is with a signature |
 //! | [`remote_url`], [`public_address`] | what this server asks at, because somebody named it |
 //! | [`freshness`] | how long the answer counts |
@@ -59,6 +60,7 @@ pub mod remote_url;
 pub mod revocation;
 pub mod scope;
 pub mod seal;
+pub mod security_profile;
 pub mod session;
 pub mod status_list;
 pub mod throttle;

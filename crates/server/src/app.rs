@@ -233,9 +233,19 @@ impl App {
             return Ok(Some(client));
         }
         let found = self.store.client(client_id).await?.filter(|client| !client.disabled);
-        let Some(client) = found.map(Arc::new) else { return Ok(None) };
+        let Some(client) = found.and_then(|client| self.profiled(client)) else { return Ok(None) };
         self.clients.insert(client_id.to_owned(), (version, Arc::clone(&client)));
         Ok(Some(client))
+    }
+
+    /// The client under the profile that holds for everybody here. One that falls short of it, such as
+    /// one that was registered before, is refused as if it were unknown.
+    fn profiled(&self, client: Client) -> Option<Arc<Client>> {
+        let client_id = client.client_id.clone();
+        let profiled = client.under(self.authorization.profile).inspect_err(|faults| {
+            tracing::warn!(client_id, faults = faults.join("; "), "a client breaks its profile");
+        });
+        profiled.ok().map(Arc::new)
     }
 
     /// Opens a code or refresh token. Junk ends here, before any storage is touched.

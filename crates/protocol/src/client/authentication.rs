@@ -63,6 +63,14 @@ impl Credentials {
         }
     }
 }
+impl AuthMethod {
+    /// Whether the client proves that it holds a key, which nobody learns by that.
+    #[must_use]
+    pub const fn is_by_key(self) -> bool {
+        matches!(self, Self::PrivateKeyJwt)
+    }
+}
+
 impl Client {
     /// Whether it can keep a secret (OAuth 2.1 §2.1).
     #[must_use]

@@ -9,6 +9,7 @@ use crate::client_keys::ClientKeys;
 use crate::keyring;
 use crate::redirect_uri;
 use crate::remote_url::{RemoteUrl, is_web_address};
+use crate::security_profile;
 use crate::wire::authorize::request_object;
 
 impl Client {
@@ -65,6 +66,7 @@ impl Client {
             faults.push("authorization_code needs at least one of redirect_uris".into());
         }
         faults.extend(self.algorithm_faults());
+        faults.extend(security_profile::faults(self));
         faults.extend(self.url_faults());
         faults.extend(self.openid_faults());
         if self.protected_access_token_format.is_some() && self.protects.is_empty() {

@@ -102,7 +102,13 @@ impl AuthorizationRequest {
                 "only response_type=code is offered: a token does not belong in a URL",
             );
         }
-        ResponseMode::read(params)?;
+        let mode = ResponseMode::read(params)?;
+        if client.requires_signed_answers() && !mode.is_signed() {
+            return fault(
+                ErrorCode::InvalidRequest,
+                "the answer has to be signed: ask for response_mode=jwt",
+            );
+        }
         if !client.may_use(GrantType::AuthorizationCode) {
             return fault(
                 ErrorCode::UnauthorizedClient,

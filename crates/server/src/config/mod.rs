@@ -362,7 +362,10 @@ impl Config {
         let mut clients = Vec::new();
         for client in raw.clients {
             match declared::client(client, &mut warnings) {
-                Ok(client) => clients.push(client),
+                Ok(mut client) => {
+                    client.profile = client.profile.max(raw.authorization.profile);
+                    clients.push(client);
+                }
                 Err(fault) => faults.push(fault),
             }
         }

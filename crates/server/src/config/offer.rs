@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_protocol::authorization_details;
 use countersign_protocol::offer::Offer;
+use countersign_protocol::security_profile::SecurityProfile;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -32,11 +33,18 @@ pub struct AuthorizationSection {
     pub pushed_request_s: u64,
     /// Whether every client has to push its requests (RFC 9126 §5).
     pub require_pushed: bool,
+    /// The security profile that every client is held to.
+    pub profile: Option<SecurityProfile>,
 }
 
 impl Default for AuthorizationSection {
     fn default() -> Self {
-        Self { details_types: Vec::new(), pushed_request_s: 60, require_pushed: false }
+        Self {
+            details_types: Vec::new(),
+            pushed_request_s: 60,
+            require_pushed: false,
+            profile: None,
+        }
     }
 }
 

@@ -215,7 +215,7 @@ impl Asked {
             return self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON).await;
         }
         let now = process::now();
-        let expires_at = now.plus(app.lifetimes.code);
+        let expires_at = now.plus(self.client.code_lifetime(&app.lifetimes));
         let request = &self.request;
         let details = match request.grant_details(&app.offer) {
             Ok(details) => details,

@@ -70,7 +70,7 @@ async fn request_of(
             Err(OAuthError::new(ErrorCode::InvalidRequest, why))
         }
         Source::Object(object) => resolve::signed(app, client, object, now).await,
-        Source::Open if client.require_signed_request_object => {
+        Source::Open if client.requires_signed_requests() => {
             let why = "the request has to be signed: send a request object";
             Err(OAuthError::new(ErrorCode::InvalidRequest, why))
         }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use countersign_jose::{Algorithm, Error, KeySet, Policy, RequestObject, Timestamp, Verified};
+use countersign_jose::{Algorithm, Error, KeySet, Policy, RequestObject, Timestamp};
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{ErrorCode, OAuthError};
+use crate::security_profile::SecurityProfile;
 use crate::wire::params::Params;
 
 /// The algorithms that request objects may be signed with. None has a shared secret: of a client's
@@ -44,9 +45,28 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<RequestObject, Error> {
     let only = client.request_object_signing_alg.map(|algorithm| vec![algorithm]);
-    let algorithms = only.unwrap_or_else(|| ALGORITHMS.to_vec());
+    let algorithms = only.unwrap_or_else(|| client.may_sign_with(ALGORITHMS));
     let policy = Policy::<RequestObject>::request_object(&client.client_id, issuer, &algorithms)?;
-    policy.leeway(LEEWAY).verify(keys, object, now).map(Verified::into_inner)
+    let object = policy.leeway(LEEWAY).verify(keys, object, now)?.into_inner();
+    if client.profile.is_some() {
+        check_times(&object, now)?;
+    }
+    Ok(object)
+}
+
+/// FAPI 2.0 Message Signing §5.3.1: an object says from when and until when it holds, for an hour
+/// at most, and is not older than that.
+fn check_times(object: &RequestObject, now: Timestamp) -> Result<(), Error> {
+    let not_before = object.not_before.ok_or(Error::MissingClaim("nbf"))?;
+    let expires_at = object.expires_at.ok_or(Error::MissingClaim("exp"))?;
+    let longest = SecurityProfile::REQUEST_OBJECT_LIFETIME_MAX.as_secs();
+    if not_before.saturating_add(longest) < now.as_secs() {
+        return Err(Error::InvalidClaim("nbf"));
+    }
+    if expires_at > not_before.saturating_add(longest) {
+        return Err(Error::InvalidClaim("exp"));
+    }
+    Ok(())
 }
 
 /// The claims as parameters: text as it is, numbers and JSON as they are written, and a list where

@@ -50,10 +50,10 @@ impl<'a> Source<'a> {
     pub fn permit(&self, client: &Client, push: bool) -> Result<(), OAuthError> {
         let fault = |why: &'static str| Err(OAuthError::new(ErrorCode::InvalidRequest, why));
         let pushed = matches!(self, Self::Pushed(_));
-        if (push || client.require_pushed_authorization_requests) && !pushed {
+        if (push || client.requires_pushed_requests()) && !pushed {
             return fault("the request has to be pushed first, to the endpoint for that");
         }
-        if client.require_signed_request_object && matches!(self, Self::Open) {
+        if client.requires_signed_requests() && matches!(self, Self::Open) {
             return fault("the request has to be signed: send a request object");
         }
         Ok(())
