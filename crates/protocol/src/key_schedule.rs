@@ -31,8 +31,8 @@ use crate::lifetimes::{CLOCK_STEP_MAX, LEEWAY_MAX, Lifetimes};
 /// How long anybody may keep the JWKS by what the server says about it (`max-age`).
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
 /// A verifier of ours loads the JWKS again after so long at the latest, whatever it was told. While
-/// that fails it goes on with the old one: a key that signs may be unknown to it, which lets nothing
-/// through, and one that was revoked it leaves out if it has heard of it.
+/// that fails it goes on with the old one: a key that signs may be unknown to it, which lets no
+/// token through, and one that was revoked it leaves out if it has heard of it.
 pub const JWKS_KEPT_MAX: Duration = Duration::from_secs(3_600);
 /// A server that has not read its keys for so long neither signs with them nor publishes them.
 pub const UNCONFIRMED_MAX: Duration = Duration::from_secs(600);

@@ -9,7 +9,7 @@
 //! | refresh tokens stay as they are | §5.3.2.1 | [`crate::refresh_family`] |
 //! | codes live for a minute | §5.3.2.1 | [`SecurityProfile::CODE_LIFETIME_MAX`] |
 //! | requests are pushed, with PKCE | §5.3.2.2 | [`Client::requires_pushed_requests`] |
-//! | requests are signed, for an hour at most | Message Signing §5.3.1 | [`Client::requires_signed_requests`] |
+//! | requests are signed | Message Signing §5.3.1 | [`Client::requires_signed_requests`] |
 //! | answers are signed | Message Signing §5.4.1 | [`Client::requires_signed_answers`] |
 
 use std::time::Duration;

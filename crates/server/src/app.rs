@@ -238,8 +238,8 @@ impl App {
         Ok(Some(client))
     }
 
-    /// The client under the profile that holds for everybody here. One that falls short of it, such as
-    /// one that was registered before, is refused as if it were unknown.
+    /// The client under the profile that holds for everybody here. One that falls short of it, such
+    /// as one that was registered before, is refused as if it were unknown.
     fn profiled(&self, client: Client) -> Option<Arc<Client>> {
         let client_id = client.client_id.clone();
         let profiled = client.under(self.authorization.profile).inspect_err(|faults| {

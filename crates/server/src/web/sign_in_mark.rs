@@ -1,6 +1,6 @@
 //! The mark that a request for authorization gets when its person has just signed in for it: proof
-//! that `prompt=login` or `max_age` is fulfilled. The request itself can't say so, since one that is
-//! signed or pushed can't be changed. It holds for one session and one request.
+//! that `prompt=login` or `max_age` is fulfilled. The request itself can't say so, since a signed
+//! or pushed one can't be changed. It holds for one session and one request.
 
 use countersign_jose::base64url;
 
