@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
-//! | [`registration`], [`metadata_document`] | what clients say about themselves |
+//! | [`registration`], [`registration_token`], [`metadata_document`] | what clients say about themselves |
 //! | [`security_profile`] | what of it is refused under FAPI 2.0 |
 //! | [`client_assertion`], [`client_keys`] | how it proves who it is with a signature |
 //! | [`remote_url`], [`public_address`] | what this server asks at, because somebody named it |
@@ -55,6 +55,7 @@ pub mod rate;
 pub mod redirect_uri;
 pub mod refresh_family;
 pub mod registration;
+pub mod registration_token;
 pub mod release;
 pub mod remote_url;
 pub mod revocation;

@@ -3,6 +3,7 @@
 //! ignored, and so are those that only an operator sets.
 
 mod redirects;
+pub mod sector;
 
 use countersign_jose::jwt;
 use serde_json::{Map, Value};

@@ -14,6 +14,7 @@ use countersign_protocol::keyring;
 use countersign_protocol::lifetimes::{
     CLOCK_STEP_MAX, LEEWAY_MAX, Lifetimes, token_revocation_horizon,
 };
+use countersign_protocol::metadata_document;
 use countersign_protocol::offer::Offer;
 use countersign_protocol::opaque_token;
 use countersign_protocol::token::Issuing;
@@ -29,7 +30,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 
 use crate::client_keys::PublishedKeys;
-use crate::config::AuthorizationSection;
+use crate::config::{AuthorizationSection, RegistrationMode};
 use crate::followers::Followers;
 use crate::keys::{Keys, ServingKeys};
 use crate::metrics::Metrics;
@@ -39,6 +40,7 @@ use crate::own_token::OwnToken;
 use crate::passwords::Passwords;
 use crate::process::{self, SystemRandom};
 use crate::replay::StoredUses;
+use crate::self_registration::SelfRegistration;
 use crate::sign_in_throttle::SignInThrottle;
 use crate::token_formats::TokenFormats;
 use crate::web::document::Document;
@@ -67,6 +69,7 @@ pub(crate) struct App {
     /// Asks at URLs that others named.
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) published_keys: PublishedKeys,
+    pub(crate) self_registration: SelfRegistration,
     pub(crate) keys: Keys,
     pub(crate) key_settings: key_schedule::Settings,
     pub(crate) denied: DenySet,
@@ -124,7 +127,11 @@ impl Shared {
     pub(crate) fn new(app: Arc<App>) -> Self {
         let algorithms = app.keys.load().sender_rules.dpop.algorithm_names().collect();
         let certificates = app.sender_constraint.certificate_header.is_some();
+        let settings = &app.self_registration;
+        let (offered, documents) =
+            (settings.mode != RegistrationMode::Off, settings.documents.is_some());
         let metadata = Metadata::new(&app.issuer)
+            .with_registration(offered, documents)
             .with_pushed_requests(app.authorization.require_pushed)
             .with_sender_constraint(algorithms, certificates);
         let metadata = Document::metadata(&metadata);
@@ -140,6 +147,7 @@ pub(crate) struct Parts {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) outbound: Outbound,
     pub(crate) offer: Offer,
+    pub(crate) self_registration: SelfRegistration,
     pub(crate) keys: ServingKeys,
     pub(crate) sender_constraint: SenderConstraint,
     pub(crate) authorization: AuthorizationSection,
@@ -170,6 +178,7 @@ impl App {
             outbound: Arc::new(parts.outbound),
             published_keys: PublishedKeys::default(),
             offer: parts.offer,
+            self_registration: parts.self_registration,
             keys: Keys::new(parts.keys),
             key_settings: parts.key_settings,
             denied: DenySet::new(),
@@ -224,8 +233,13 @@ impl App {
     }
 
     /// A client that is registered and not disabled. Read from memory as long as nothing has
-    /// changed in the store.
+    /// changed in the store. Or one that a document describes, see [`MetadataDocuments`].
+    ///
+    /// [`MetadataDocuments`]: crate::metadata_documents::MetadataDocuments
     pub(crate) async fn client(&self, client_id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        if metadata_document::is_document_id(client_id) {
+            return self.documented_client(client_id).await;
+        }
         let version = self.position.borrow().catalogue;
         if let Some((read_at, client)) = self.clients.get(client_id)
             && read_at == version
@@ -246,6 +260,32 @@ impl App {
             tracing::warn!(client_id, faults = faults.join("; "), "a client breaks its profile");
         });
         profiled.ok().map(Arc::new)
+    }
+
+    /// A client that a document describes, unless an operator has closed it. Nothing else that may
+    /// be stored under such an id counts.
+    async fn documented_client(&self, client_id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        let Some(documents) = &self.self_registration.documents else { return Ok(None) };
+        if self.store.client(client_id).await?.is_some_and(|closed| closed.disabled) {
+            return Ok(None);
+        }
+        let client = documents.client(&self.outbound, client_id).await;
+        Ok(client.and_then(|client| match self.authorization.profile {
+            None => Some(client),
+            Some(_) => self.profiled((*client).clone()),
+        }))
+    }
+
+    /// A client as far as it is known here: nobody is asked about it.
+    pub(crate) async fn known_client(
+        &self,
+        client_id: &str,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        if metadata_document::is_document_id(client_id) {
+            let documents = self.self_registration.documents.as_ref();
+            return Ok(documents.and_then(|documents| documents.held(client_id)));
+        }
+        self.client(client_id).await
     }
 
     /// Opens a code or refresh token. Junk ends here, before any storage is touched.

@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::passwords;
 use crate::process::{self, SystemRandom};
+use crate::self_registration::SelfRegistration;
 use crate::web::outbound::{CaFileError, Outbound};
 use crate::{jobs, keys, listen};
 
@@ -139,6 +140,7 @@ pub(crate) async fn assemble(
         trusted_proxies: config.server.trusted_proxies.clone(),
         outbound,
         offer: config.offer(),
+        self_registration: SelfRegistration::new(config),
         sender_constraint: sender_constraint(config),
         authorization: config.authorization.clone(),
         keys,

@@ -125,6 +125,11 @@ pub(crate) async fn sweep(app: Arc<App>) {
             Ok(rows) => tracing::info!(rows, "dead rows were forgotten"),
             Err(error) => tracing::error!(code = error.code(), %error, "sweeping failed"),
         }
+        match app.forget_unused_clients(now).await {
+            Ok(0) => {}
+            Ok(clients) => tracing::info!(clients, "clients that nobody used were forgotten"),
+            Err(error) => tracing::error!(code = error.code(), %error, "sweeping failed"),
+        }
     }
 }
 

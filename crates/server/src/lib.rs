@@ -10,6 +10,7 @@
 //! | `keys` | the keys in use, and their replacement |
 //! | `client_authentication`, `client_keys` | which client asks, and the keys that prove it |
 //! | `client_encryption` | what only its client can read |
+//! | `self_registration`, `metadata_documents` | clients that nobody declared |
 //! | `own_token`, `token_formats` | access tokens that come back, and their form |
 //! | `oauth` | the protocol endpoints, one a file |
 //! | `pages`, `sign_in`, `passwords` | what people see, and how they prove who they are |
@@ -32,6 +33,7 @@ mod jobs;
 mod keys;
 mod listen;
 mod master_key;
+mod metadata_documents;
 mod metrics;
 mod oauth;
 mod operations;
@@ -47,6 +49,7 @@ mod remote_site;
 mod replay;
 mod router;
 pub mod sample;
+mod self_registration;
 mod sign_in;
 mod sign_in_throttle;
 mod token_formats;

@@ -4,13 +4,13 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use countersign_protocol::{ErrorCode, OAuthError};
 
 use crate::app::Shared;
 use crate::oauth::{
-    acknowledgement, authorize, device_authorization, documents, introspect, par, revocations,
-    revoke, status_lists, token, userinfo,
+    acknowledgement, authorize, client_configuration, device_authorization, documents, introspect,
+    par, register, revocations, revoke, status_lists, token, userinfo,
 };
 use crate::pages::{account, consent, device, login, logout};
 use crate::web::oauth_error::ErrorAnswer;
@@ -33,6 +33,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/revoke", post(revoke::post).options(preflight).fallback(only_post))
         .route("/introspect", post(introspect::post).fallback(only_post))
         .route("/userinfo", get(userinfo::any).post(userinfo::any).options(preflight))
+        .route("/register", post(register::post).options(preflight).fallback(only_post))
+        .route("/register/{client_id}", registered_client())
         .route("/revocations/snapshot", get(revocations::snapshot))
         .route("/revocations/feed", get(revocations::feed))
         .route("/revocations/ack", post(acknowledgement::post).fallback(only_post))
@@ -48,6 +50,14 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/account/sign-out-everywhere", post(account::sign_out_everywhere))
         .route("/logout", get(logout::get).post(logout::post))
         .route("/assets/{*path}", get(assets::get))
+}
+
+/// What a client that registered itself does about its registration.
+fn registered_client() -> MethodRouter<Shared> {
+    get(client_configuration::get)
+        .put(client_configuration::put)
+        .delete(client_configuration::delete)
+        .options(preflight)
 }
 
 /// The routes for those who run the server: health and metrics.
@@ -85,7 +95,7 @@ async fn preflight() -> Response {
     let headers = response.headers_mut();
     let set = [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, DPoP"),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];

@@ -12,6 +12,7 @@ mod grant;
 mod keyring;
 mod logout;
 mod pushed_request;
+mod registration;
 mod revocation;
 mod rotation;
 pub(crate) mod samples;
@@ -128,6 +129,15 @@ const RULES: &[Rule] = rules! {
         a_revoked_key_is_replaced_and_published_in_one_step
         a_key_rotates_when_somebody_asks
         all_keys_are_sealed_anew_or_none
+    }
+    registration {
+        a_client_is_there_for_its_token_alone
+        a_permission_is_used_up
+        of_many_at_once_no_more_register_than_may
+        a_change_is_made_on_what_is_there
+        a_removed_client_is_gone_with_its_tokens
+        a_disabled_client_can_not_slip_away
+        what_nobody_uses_goes
     }
     used_token {
         each_token_of_each_issuer_is_first_once

@@ -28,6 +28,7 @@ use countersign_protocol::wire::authorize::pushed::PushedRequest;
 use tokio::sync::watch;
 
 use crate::error::StoreError;
+use crate::registration::Registrations;
 use crate::uncommitted::Uncommitted;
 
 pub use consent::Consent;
@@ -211,7 +212,7 @@ pub struct AuditEntry {
 /// A durable store. Each method that changes something is one atomic step (but [`Store::sweep`],
 /// which is many), and is answered only when it is durable; those that answer [`Uncommitted`] let
 /// the caller prepare meanwhile.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Registrations + Send + Sync + 'static {
     /// Follows the store's position.
     fn position(&self) -> watch::Receiver<Position>;
 

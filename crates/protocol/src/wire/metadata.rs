@@ -19,6 +19,8 @@ pub struct Metadata {
     device_authorization_endpoint: String,
     jwks_uri: String,
     userinfo_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
     revocation_endpoint: String,
     introspection_endpoint: String,
     pushed_authorization_request_endpoint: String,
@@ -51,6 +53,7 @@ pub struct Metadata {
     backchannel_logout_session_supported: bool,
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
+    client_id_metadata_document_supported: bool,
     claims_parameter_supported: bool,
     require_pushed_authorization_requests: bool,
     request_parameter_supported: bool,
@@ -85,6 +88,7 @@ impl Metadata {
             device_authorization_endpoint: at("/device_authorization"),
             jwks_uri: at("/.well-known/jwks.json"),
             userinfo_endpoint: at("/userinfo"),
+            registration_endpoint: None,
             revocation_endpoint: at("/revoke"),
             introspection_endpoint: at("/introspect"),
             pushed_authorization_request_endpoint: at("/par"),
@@ -117,6 +121,7 @@ impl Metadata {
             backchannel_logout_session_supported: true,
             frontchannel_logout_supported: true,
             frontchannel_logout_session_supported: true,
+            client_id_metadata_document_supported: false,
             claims_parameter_supported: false,
             require_pushed_authorization_requests: false,
             request_parameter_supported: true,
@@ -149,6 +154,18 @@ impl Metadata {
         Self {
             dpop_signing_alg_values_supported: dpop,
             tls_client_certificate_bound_access_tokens: certificates,
+            ..self
+        }
+    }
+
+    /// Tells whether clients can register themselves (RFC 7591), and whether a client may be the URL
+    /// of a document that describes it (draft-ietf-oauth-client-id-metadata-document-02 §6).
+    #[must_use]
+    pub fn with_registration(self, endpoint: bool, documents: bool) -> Self {
+        let url = endpoint.then(|| format!("{}/register", self.issuer.trim_end_matches('/')));
+        Self {
+            registration_endpoint: url,
+            client_id_metadata_document_supported: documents,
             ..self
         }
     }

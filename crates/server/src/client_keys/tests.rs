@@ -75,7 +75,7 @@ fn cache(lifetime: u64, stale: u64, retry: u64, pause: u64) -> PublishedKeys {
     let lifetime =
         Bounds { least: millis(lifetime), silent: millis(lifetime), most: millis(lifetime) };
     let (stale, retry, pause) = (millis(stale), millis(retry), millis(pause));
-    PublishedKeys { timing: Timing { lifetime, stale, retry, pause }, ..PublishedKeys::default() }
+    PublishedKeys(RemoteCache::new(10, Timing { lifetime, stale, retry, pause }))
 }
 
 fn has(keys: Option<&Arc<ClientKeys>>, key: &SigningKey) -> bool {

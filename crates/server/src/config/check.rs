@@ -53,10 +53,11 @@ impl Config {
         faults
     }
 
-    /// What is wrong with the declared clients and users.
+    /// What is wrong with the declared clients and users, and with what is allowed to others.
     #[must_use]
     pub fn declared_faults(&self) -> Vec<String> {
         let mut faults = self.offer_faults();
+        faults.extend(self.registration.faults());
         let mut seen = HashSet::new();
         for client in &self.clients {
             let id = &client.client_id;

@@ -8,7 +8,7 @@ use countersign_protocol::release;
 use serde_json::{Map, Value};
 use toml::Table;
 
-use super::{AuthenticationSection, AuthorizationSection, OutboundSection};
+use super::{AuthenticationSection, AuthorizationSection, OutboundSection, RegistrationSection};
 use crate::passwords;
 
 /// Secrets shorter than this can be guessed, and they are kept under a fast hash.
@@ -27,6 +27,8 @@ pub struct Declared {
     pub authorization: AuthorizationSection,
     /// What the server asks at because others named it.
     pub outbound: OutboundSection,
+    /// Clients that nobody declared.
+    pub registration: RegistrationSection,
 }
 
 /// A user as declared.

@@ -5,6 +5,7 @@ mod declared;
 mod offer;
 mod outbound;
 mod print;
+mod registration;
 mod sources;
 
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ pub use declared::{Declared, DeclaredUser};
 pub use offer::{AuthenticationSection, AuthorizationSection};
 pub use outbound::OutboundSection;
 pub use print::Line;
+pub use registration::{RegistrationMode, RegistrationSection};
 pub use sources::{Origin, Sources};
 
 /// In seconds.
@@ -54,6 +56,8 @@ pub struct Config {
     pub keys: KeySection,
     /// What the server asks at because others named it.
     pub outbound: OutboundSection,
+    /// Clients that nobody declared.
+    pub registration: RegistrationSection,
     /// Secrets that come from outside.
     pub secrets: SecretSection,
     /// Declared clients, brought up to date at each start.
@@ -264,24 +268,11 @@ struct Raw {
     #[serde(default)]
     secrets: SecretSection,
     #[serde(default)]
-    registration: Registration,
+    registration: RegistrationSection,
     #[serde(default, rename = "client")]
     clients: Vec<toml::Table>,
     #[serde(default, rename = "user")]
     users: Vec<toml::Table>,
-}
-
-/// `[registration]`: dynamic registration is not offered yet, so only `off` is taken.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Registration {
-    mode: String,
-}
-
-impl Default for Registration {
-    fn default() -> Self {
-        Self { mode: "off".to_owned() }
-    }
 }
 
 /// TLS is ended in front of this server, so with an https issuer every connection is a proxy's.
@@ -347,8 +338,9 @@ impl Config {
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
-        let Self { clients, users, authentication, authorization, outbound, .. } = config;
-        Ok(Declared { clients, users, authentication, authorization, outbound })
+        let Self { clients, users, authentication, authorization, outbound, registration, .. } =
+            config;
+        Ok(Declared { clients, users, authentication, authorization, outbound, registration })
     }
 
     fn from_table(table: toml::Table) -> Result<Self, Faults> {
@@ -356,9 +348,6 @@ impl Config {
             Faults(vec![format!("the configuration has a mistake: {}", error.message())])
         })?;
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-        if raw.registration.mode != "off" {
-            faults.push("registration.mode: only \"off\" is offered yet".to_owned());
-        }
         let mut clients = Vec::new();
         for client in raw.clients {
             match declared::client(client, &mut warnings) {
@@ -384,6 +373,7 @@ impl Config {
             warnings.push(NO_PROXY.to_owned());
         }
         warnings.extend(certificate_warnings(&raw.server, &clients));
+        warnings.extend(raw.registration.warnings());
         Ok(Self {
             issuer: raw.issuer.unwrap_or_default(),
             data_dir: raw.data_dir.unwrap_or_else(|| PathBuf::from("data")),
@@ -396,6 +386,7 @@ impl Config {
             dpop: raw.dpop,
             keys: raw.keys,
             outbound: raw.outbound,
+            registration: raw.registration,
             secrets: raw.secrets,
             clients,
             users,

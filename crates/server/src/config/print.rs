@@ -37,6 +37,7 @@ impl Config {
             "dpop": self.dpop,
             "keys": self.keys,
             "outbound": self.outbound,
+            "registration": self.registration,
             "secrets": { "master_key": masked, "master_key_file": file },
         });
         let mut lines = Vec::new();

@@ -88,7 +88,17 @@ fn mistakes_are_named() {
     );
     assert!(refused(&format!("{GOOD}\npassword_hash = \"x\"")).contains("PHC"));
     assert!(refused(&GOOD.replace("name = \"Alice Ex", "nmae = \"Alice Ex")).contains("nmae"));
-    assert!(refused("[registration]\nmode = \"open\"").contains("registration.mode"));
+    assert!(refused("[registration]\nmode = \"anybody\"").contains("anybody"));
+    for (line, word) in [
+        ("resources = [\"not a uri\"]", "registration.resources"),
+        ("scopes = [\"two words\"]", "registration.scopes"),
+        ("grant_types = []", "registration.grant_types"),
+        ("max_clients = 0", "registration.max_clients"),
+        ("unused_days = 4000", "registration.unused_days"),
+    ] {
+        let told = refused(&format!("{GOOD}\n[registration]\n{line}"));
+        assert!(told.contains(word), "{line}: {told}");
+    }
     for issuer in ["https://id.example.com/", "https://id.example.com/x", "ftp://a", "x", ""] {
         let text = GOOD.replace("https://id.example.com", issuer);
         assert!(refused(&text).contains("issuer"), "{issuer}");
@@ -102,6 +112,20 @@ fn a_proxy_that_nobody_listed_is_pointed_at() {
     assert_eq!(load(GOOD, &listed).unwrap().0.warnings, [""; 0]);
     let plain = GOOD.replace("https://id.example.com", "http://127.0.0.1:8080");
     assert_eq!(load(&plain, &[]).unwrap().0.warnings, [""; 0]);
+}
+
+#[test]
+fn doors_that_are_opened_are_pointed_at() {
+    let warnings = |lines: &str| {
+        let text = format!("{GOOD}\n[registration]\n{lines}");
+        let listed = [("COUNTERSIGN__SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)];
+        load(&text, &listed).unwrap().0.warnings.len()
+    };
+    assert_eq!(warnings(""), 0);
+    assert_eq!(warnings("mode = \"initial-access-token\""), 0);
+    assert_eq!(warnings("mode = \"open\""), 1);
+    assert_eq!(warnings("mode = \"open\"\ngrant_types = [\"client_credentials\"]"), 2);
+    assert_eq!(warnings("danger_without_pkce = true"), 1);
 }
 
 #[test]

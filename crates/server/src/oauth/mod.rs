@@ -2,10 +2,12 @@
 
 pub(crate) mod acknowledgement;
 pub(crate) mod authorize;
+pub(crate) mod client_configuration;
 pub(crate) mod device_authorization;
 pub(crate) mod documents;
 pub(crate) mod introspect;
 pub(crate) mod par;
+pub(crate) mod register;
 pub(crate) mod revocations;
 pub(crate) mod revoke;
 pub(crate) mod sender;

@@ -51,6 +51,7 @@ pub(crate) async fn post(
         }
         GrantRequest::ClientCredentials => client_credentials::grant(app, &client, asked).await?,
     };
+    shared.app.note_client_use(&client, process::now());
     let mut response = json_answer(StatusCode::OK, &answer);
     allow_any_origin(response.headers_mut());
     if let Some(nonce) = nonce {

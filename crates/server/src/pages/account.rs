@@ -223,7 +223,7 @@ async fn grant_line(app: &App, grant: &Grant, now: Timestamp) -> Result<GrantLin
 
 /// What a client calls itself, or else its id.
 async fn client_name(app: &App, client_id: &str) -> Result<String, StoreError> {
-    let client = app.client(client_id).await?;
+    let client = app.known_client(client_id).await?;
     let name = client.and_then(|client| client.client_name.clone());
     Ok(name.unwrap_or_else(|| client_id.to_owned()))
 }

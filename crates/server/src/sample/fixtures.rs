@@ -41,6 +41,11 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
     let mut users: Vec<_> = USERS.iter().map(|name| demo_user(name)).collect();
     users.retain(|demo| declared.users.iter().all(|given| given.username != demo.username));
     users.extend(declared.users);
+    let mut registration = declared.registration;
+    registration.metadata_documents.get_or_insert(true);
+    if registration.resources.is_empty() {
+        registration.resources.push(resource(&issuer));
+    }
     Config {
         issuer,
         data_dir,
@@ -53,6 +58,7 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
         dpop: DpopSection::default(),
         keys: KeySection::default(),
         outbound: declared.outbound,
+        registration,
         secrets: SecretSection::default(),
         clients,
         users,

@@ -17,7 +17,7 @@ const BODY_MAX_BYTES: usize = 64 * 1_024;
 const DROPPED_MAX_BYTES: usize = 4 * 1_024 * 1_024;
 /// A body that has not come whole by then is not waited for: an open connection costs the sender
 /// next to nothing.
-const BODY_PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const BODY_PATIENCE: Duration = Duration::from_secs(20);
 /// The longest query that is read, in bytes.
 const QUERY_MAX_BYTES: usize = 16 * 1_024;
 
@@ -70,7 +70,8 @@ pub(crate) fn page_query(text: Option<&str>) -> Params {
     query(text).map(|text| Params::parse_sound(text).0).unwrap_or_default()
 }
 
-async fn read_body(body: Body, patience: Duration) -> Result<bytes::Bytes, ErrorAnswer> {
+/// A whole body of at most [`BODY_MAX_BYTES`].
+pub(super) async fn read_body(body: Body, patience: Duration) -> Result<bytes::Bytes, ErrorAnswer> {
     let (why, status) = match tokio::time::timeout(patience, collect(body)).await {
         Ok(Ok(Some(whole))) => return Ok(whole),
         Ok(Ok(None)) => ("the body is longer than 64 KiB", StatusCode::PAYLOAD_TOO_LARGE),

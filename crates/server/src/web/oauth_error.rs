@@ -57,14 +57,22 @@ impl IntoResponse for ErrorAnswer {
         let mut response = json_answer(self.status, &body);
         headers::allow_any_origin(response.headers_mut());
         if self.status == StatusCode::UNAUTHORIZED {
-            let challenge = HeaderValue::from_static("Basic realm=\"countersign\"");
+            let challenge = HeaderValue::from_static(match self.error.code {
+                ErrorCode::InvalidToken => "Bearer error=\"invalid_token\"",
+                _ => "Basic realm=\"countersign\"",
+            });
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(nonce) = &self.dpop_nonce {
             headers::hand_out_nonce(response.headers_mut(), nonce);
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let seconds = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("1"),
+            StatusCode::TOO_MANY_REQUESTS => Some("60"),
+            _ => None,
+        };
+        if let Some(seconds) = seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }

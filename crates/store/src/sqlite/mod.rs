@@ -17,6 +17,7 @@ mod open;
 mod position;
 mod pushed_request;
 mod readers;
+mod registration;
 mod revocation;
 mod session;
 mod status;

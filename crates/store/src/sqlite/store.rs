@@ -23,6 +23,7 @@ use super::{
     SqliteStore, account, audit, client, device, follower, grant, keyring, lifetime, logout,
     position, pushed_request, revocation, session, status, used_token,
 };
+use crate::error::StoreError;
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,
     EndedClient, GrantSelector, KeyChange, KeysChanged, Moment, NewGrant, NewMaster, Position,
@@ -45,27 +46,36 @@ impl SqliteStore {
         Box::pin(self.writer.commit(step))
     }
 
-    /// Commits a step that ends something. A client is ended up to a second of issue, and has to be
-    /// so up to the commit: if the disk took longer than that, once more.
+    /// Commits a step that ends something.
     fn end(
         &self,
         moment: Moment,
         step: impl FnOnce(&Connection) -> rusqlite::Result<Ended> + Send + 'static,
     ) -> Answer<'_, Ended> {
         Box::pin(async move {
-            let mut ended = self.writer.commit(step).await?;
-            while let Some(EndedClient { client_id, issued_until }) = ended.client.clone()
-                && issued_until < moment.present().as_secs()
-            {
-                let again = self.writer.commit(move |connection| {
-                    let client = grant::end_client(connection, &client_id, moment)?;
-                    Ok((client, position::read(connection)?.revocation))
-                });
-                let (client, seq) = again.await?;
-                ended = Ended { client: Some(client), seq, ..ended };
-            }
-            Ok(ended)
+            let ended = self.writer.commit(step).await?;
+            self.up_to_the_commit(ended, moment).await
         })
+    }
+
+    /// A client is ended up to a second of issue, and has to be so up to the commit: if the disk
+    /// took longer than that, once more.
+    pub(super) async fn up_to_the_commit(
+        &self,
+        mut ended: Ended,
+        moment: Moment,
+    ) -> Result<Ended, StoreError> {
+        while let Some(EndedClient { client_id, issued_until }) = ended.client.clone()
+            && issued_until < moment.present().as_secs()
+        {
+            let again = self.writer.commit(move |connection| {
+                let client = grant::end_client(connection, &client_id, moment)?;
+                Ok((client, position::read(connection)?.revocation))
+            });
+            let (client, seq) = again.await?;
+            ended = Ended { client: Some(client), seq, ..ended };
+        }
+        Ok(ended)
     }
 }
 

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Result};
 
 use super::column::Millis;
 use super::{
-    SqliteStore, audit, device, follower, lifetime, logout, pushed_request, revocation, status,
-    used_token,
+    SqliteStore, audit, device, follower, lifetime, logout, pushed_request, registration,
+    revocation, status, used_token,
 };
 use crate::error::StoreError;
 use crate::store::Moment;
@@ -57,6 +57,7 @@ impl SqliteStore {
         deleted += self.forget_oldest(move |c| pushed_request::sweep(c, now, SLICE)).await?;
         deleted += self.commit(move |connection| follower::sweep(connection, now)).await?;
         deleted += self.forget_oldest(|c| logout::sweep(c, SLICE)).await?;
+        deleted += self.commit(move |connection| registration::sweep(connection, now)).await?;
         deleted += self.forget_oldest(|c| audit::sweep(c, SLICE)).await?;
         Ok(deleted)
     }

@@ -1,6 +1,5 @@
 //! Against real servers on loopback addresses, with a resolver that says what a test wants.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -8,15 +7,11 @@ use axum::Router;
 use axum::body::Body;
 use axum::response::Redirect;
 use axum::routing::{any, get};
-use hyper_util::service::TowerToHyperService;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use super::resolver::Addresses;
 use super::*;
-use crate::remote_site::RemoteSite;
+use crate::remote_site::{RemoteSite, certificate};
 
 const HERE: &str = "http://127.0.0.1:8080";
 const ELSEWHERE: &str = "https://id.example.com";
@@ -55,43 +50,9 @@ fn scripted(issuer: &str, answers: &[&[&str]]) -> (Outbound, Arc<Scripted>) {
     (Outbound { resolver: Arc::clone(&resolver) as Arc<dyn Resolve>, ..outbound }, resolver)
 }
 
-fn certificate(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/outbound/test_certificates").join(name)
-}
-
 fn section(allow: &[&str], ca_file: Option<&str>) -> OutboundSection {
     let allow = allow.iter().map(|net| net.parse().unwrap()).collect();
     OutboundSection { allow, ca_file: ca_file.map(certificate) }
-}
-
-/// An https server on a loopback address with the certificate for `rp.example`. Answers what
-/// it was asked.
-async fn https_server() -> u16 {
-    let chain = CertificateDer::pem_file_iter(certificate("server.pem")).unwrap();
-    let chain = chain.collect::<Result<_, _>>().unwrap();
-    let key = PrivateKeyDer::from_pem_file(certificate("server_key.pem")).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(stream) = acceptor.accept(stream).await else { continue };
-            let echo = any(|request: axum::extract::Request| async move {
-                format!("{} {:?}", request.uri(), request.headers()[header::HOST])
-            });
-            let service = TowerToHyperService::new(Router::new().route("/keys", echo));
-            let server = hyper::server::conn::http1::Builder::new();
-            let _ = server.serve_connection(TokioIo::new(stream), service).await;
-        }
-    });
-    port
 }
 
 #[tokio::test]
@@ -221,7 +182,11 @@ async fn a_name_is_resolved_once_and_that_address_is_connected_to() {
 
 #[tokio::test]
 async fn https_goes_to_whom_the_certificate_names_and_the_bundle_trusts() {
-    let port = https_server().await;
+    let echo = any(|request: axum::extract::Request| async move {
+        format!("{} {:?}", request.uri(), request.headers()[header::HOST])
+    });
+    let server = RemoteSite::start_https(Router::new().route("/keys", echo)).await;
+    let port = server.address().port();
     let site = |host: &str| format!("https://{host}:{port}/keys");
     let trusting = |section: OutboundSection| {
         let resolver = Scripted { answers: vec![addresses(&["127.0.0.1"])], ..Default::default() };
