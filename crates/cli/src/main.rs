@@ -30,6 +30,9 @@ enum Command {
     /// Applications and APIs
     #[command(subcommand)]
     Client(command::client::Command),
+    /// Who may register clients
+    #[command(subcommand)]
+    Registration(command::registration::Command),
     /// What people and clients have been granted
     #[command(subcommand)]
     Grant(command::grant::Command),
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Config(command) => command::config::run(&command),
         Command::User(command) => command::user::run(command),
         Command::Client(command) => command::client::run(command),
+        Command::Registration(command) => command::registration::run(command),
         Command::Grant(command) => command::grant::run(command),
         Command::Verifier(command) => command::verifier::run(command),
         Command::Key(command) => command::key::run(command),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::EndReason;
+use countersign_protocol::metadata_document;
 use countersign_store::{Ended, GrantSelector};
 use serde_json::{Map, json};
 
@@ -67,7 +68,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             if !confirm(&format!("Disable the client {}?", named.client_id), yes)? {
                 return Ok(ExitCode::FAILURE);
             }
-            on_client(&named, async |session, client| {
+            // A client that a document describes is not in the store until it is closed.
+            on_client_or_document(&named, async |session, client| {
                 let client = Client { disabled: true, ..client };
                 let ended = session.store().put_client(client, session.moment()).await?;
                 told(session, &wait, &ended, "The client is disabled", named.store.json).await
@@ -78,7 +80,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             if !confirm(&question, yes)? {
                 return Ok(ExitCode::FAILURE);
             }
-            on_client(&named, async |session, client| {
+            on_client_or_document(&named, async |session, client| {
                 let selector = GrantSelector::Client(client.client_id);
                 let (reason, moment) = (EndReason::OperatorRevoked, session.moment());
                 let ended = session.store().end_grants(selector, reason, moment).await?;
@@ -100,6 +102,19 @@ fn on_client(
         let client = session.store().client(&named.client_id).await?;
         let missing = || format!("there is no client {}", plain(&named.client_id));
         command(&session, client.ok_or_else(missing)?).await
+    })
+}
+
+fn on_client_or_document(
+    named: &Named,
+    command: impl AsyncFnOnce(&Session, Client) -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    if !metadata_document::is_document_id(&named.client_id) {
+        return on_client(named, command);
+    }
+    store::with(&named.store, async |session| {
+        let client = session.store().client(&named.client_id).await?;
+        command(&session, client.unwrap_or_else(|| Client::new(&named.client_id))).await
     })
 }
 
@@ -138,6 +153,7 @@ fn list(clients: &[Client], json: bool) -> Result<ExitCode, Failure> {
                     "client_id": client.client_id,
                     "client_name": client.client_name,
                     "confidential": client.is_confidential(),
+                    "self_registered": client.self_registered,
                     "disabled": client.disabled,
                 })
             })

@@ -7,6 +7,7 @@ pub(crate) mod grant;
 pub(crate) mod healthcheck;
 pub(crate) mod key;
 pub(crate) mod propagation;
+pub(crate) mod registration;
 pub(crate) mod running;
 pub(crate) mod serve;
 pub(crate) mod store;

@@ -43,7 +43,7 @@ pub enum RegistrationMode {
     /// Nobody.
     #[default]
     Off,
-    /// Whoever has a token for it, made by `countersign registration permit`.
+    /// Whoever has a token for it, made by `countersign registration token`.
     InitialAccessToken,
     /// Anybody.
     Open,
