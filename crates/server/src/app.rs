@@ -32,6 +32,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::client_keys::PublishedKeys;
 use crate::config::{AuthorizationSection, RegistrationMode};
 use crate::followers::Followers;
+use crate::jobs::LastFollowed;
 use crate::keys::{Keys, ServingKeys};
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
@@ -77,6 +78,8 @@ pub(crate) struct App {
     /// The place in the order of revocations up to which this server itself has followed the store:
     /// its own deny set, and its keys.
     pub(crate) followed: watch::Sender<u64>,
+    /// When it did so last.
+    pub(crate) followed_at: LastFollowed,
     /// Answers that wait for every verifier.
     pub(crate) barriers: Semaphore,
     pub(crate) sender_constraint: SenderConstraint,
@@ -184,6 +187,7 @@ impl App {
             denied: DenySet::new(),
             followers: Arc::default(),
             followed: watch::Sender::new(0),
+            followed_at: LastFollowed::new(),
             barriers: Semaphore::new(BARRIERS_MAX),
             sender_constraint: parts.sender_constraint,
             authorization: parts.authorization,
@@ -323,10 +327,19 @@ impl App {
         }
     }
 
-    /// Judges one of this server's own access tokens: signature, time, revocation.
-    pub(crate) fn verify_access_token(&self, token: &str, now: Timestamp) -> Option<OwnToken> {
-        let token = self.judge(&self.own_access_tokens, token, now)?;
-        (!self.denied.is_revoked(token.names(), now)).then_some(token)
+    /// Judges one of this server's own access tokens: signature, time, revocation. Only while it is
+    /// known what was revoked; else nothing is said of any, or it would show which are good.
+    pub(crate) fn verify_access_token(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<OwnToken>, OAuthError> {
+        if self.followed_at.is_too_long_ago() {
+            let why = "this server does not know any more what was revoked; try again";
+            return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, why));
+        }
+        let token = self.judge(&self.own_access_tokens, token, now);
+        Ok(token.filter(|token| !self.denied.is_revoked(token.names(), now)))
     }
 
     /// Reads one of this server's own access tokens that some verifier may still accept, and until

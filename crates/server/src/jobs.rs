@@ -1,6 +1,7 @@
 //! What the server does by itself while it runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use countersign_protocol::Timestamp;
@@ -20,32 +21,63 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const LOOK_AT_CLOCK: Duration = Duration::from_millis(100);
 /// After a failure the store is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// The store is read at least so often, whether it is known to have moved or not.
+const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 /// Revocations that are read from the store at a time.
 const READ_MAX: usize = 1_000;
+
+/// A server that has not read the revocations for so long does not say of any token that it is good.
+const FOLLOWED_MAX: Duration = Duration::from_secs(2);
+
+/// When this server last read the revocations from its store.
+#[derive(Debug)]
+pub(crate) struct LastFollowed {
+    origin: Instant,
+    /// Milliseconds after the origin, plus one; 0 before the job that follows has begun.
+    at: AtomicU64,
+}
+
+impl LastFollowed {
+    pub(crate) fn new() -> Self {
+        Self { origin: Instant::now(), at: AtomicU64::new(0) }
+    }
+
+    /// What was committed before this moment is known.
+    fn note(&self, moment: Instant) {
+        let millis = moment.saturating_duration_since(self.origin).as_millis();
+        self.at.store(u64::try_from(millis).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
+    }
+
+    /// Whether other processes may have revoked for long what is not known here.
+    pub(crate) fn is_too_long_ago(&self) -> bool {
+        let at = self.at.load(Ordering::Acquire).checked_sub(1).map(Duration::from_millis);
+        at.is_some_and(|at| self.origin.elapsed().saturating_sub(at) > FOLLOWED_MAX)
+    }
+}
 
 /// Loads the live revocations, then follows the store: revocations go into the deny set, changed
 /// keys into the keyring, whichever process changed them.
 pub(crate) async fn follow_store(app: Arc<App>, master: Arc<Master>) {
     let mut position = app.position.clone();
     let (mut applied, mut catalogue) = (None, position.borrow().catalogue);
+    app.followed_at.note(Instant::now());
     loop {
-        let newest = *position.borrow_and_update();
+        let (newest, begun) = (*position.borrow_and_update(), Instant::now());
         let step = async {
             // The keys first: none that was revoked signs any more when its revocation is told.
             if catalogue != newest.catalogue {
                 keys::reload(&app, &master).await?;
                 catalogue = newest.catalogue;
             }
-            while applied != Some(newest.revocation) {
+            loop {
                 let before = applied;
                 applied = Some(apply_revocations(&app, applied).await?);
                 // One reading has an upper limit. The place may also lie beyond the newest that
                 // was told, and then there is nothing to read on for.
-                if applied == before || applied > Some(newest.revocation) {
-                    break;
+                if applied == before || applied >= Some(newest.revocation) {
+                    return Ok::<_, StoreError>(());
                 }
             }
-            Ok::<_, StoreError>(())
         };
         if let Err(error) = step.await {
             tracing::error!(code = error.code(), %error, "the store could not be followed");
@@ -54,7 +86,8 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<Master>) {
         }
         // What was read beyond it may rest on keys that have not been read.
         app.followed.send_replace(applied.unwrap_or_default().min(newest.revocation));
-        if position.changed().await.is_err() {
+        app.followed_at.note(begun);
+        if let Ok(Err(_)) = tokio::time::timeout(FOLLOW_EVERY, position.changed()).await {
             return;
         }
     }
@@ -135,8 +168,12 @@ pub(crate) async fn sweep(app: Arc<App>) {
 
 #[cfg(test)]
 mod tests {
-    use countersign_jose::AccessToken;
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode, header};
+    use countersign_jose::{AccessToken, jwt};
+    use countersign_protocol::ErrorCode;
     use countersign_protocol::grant::{EndReason, Grant};
+    use countersign_protocol::keyring;
     use countersign_protocol::lifetimes::CLOCK_STEP_MAX;
     use countersign_protocol::scope::Scope;
     use countersign_store::{GrantSelector, NewGrant};
@@ -186,6 +223,37 @@ mod tests {
             assert!(denied(grant).await, "{} is followed", grant.id);
         }
         job.abort();
+    }
+
+    /// What another process revokes meanwhile is not known here.
+    #[tokio::test]
+    async fn a_server_that_does_not_follow_its_store_vouches_for_no_token() {
+        let site = Fixture::open().await;
+        let app = &site.app;
+        let job = tokio::spawn(follow_store(Arc::clone(app), Arc::clone(&site.master)));
+        let key = app.signing_key(keyring::DEFAULT_ALGORITHM).await.unwrap();
+        let audience = ["https://api.example".to_owned()];
+        let claims = app.issuing(process::now());
+        let claims = claims.access_token_for_client("web", &Scope::default(), &audience);
+        let good = jwt::sign(&key, AccessToken::TYPE, &claims).unwrap();
+        // Longer than without a look: each of them counts, also if nothing has happened.
+        for _ in 0..5 {
+            tokio::time::sleep(FOLLOWED_MAX / 4).await;
+            assert!(app.verify_access_token(&good, process::now()).unwrap().is_some());
+        }
+        job.abort();
+        tokio::time::sleep(FOLLOWED_MAX + Duration::from_millis(100)).await;
+        let refused = app.verify_access_token(&good, process::now()).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::TemporarilyUnavailable);
+        for token in [&good, "junk"] {
+            let api = "Basic YXBpOmErc2VjcmV0K29mK3RoZStBUEklMjdzK2NsaWVudA==";
+            let request = Request::post("/introspect")
+                .header(header::AUTHORIZATION, api)
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::from(format!("token={token}")));
+            let answer = site.send(request.unwrap()).await;
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{token:.8}");
+        }
     }
 
     /// A token of the client credentials belongs to no grant: only its time of issue tells that it

@@ -13,7 +13,7 @@ pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the store can be read and there is a key to sign with.
+/// `GET /readyz`: the store can be read and is followed, and there is a key to sign with.
 pub(crate) async fn ready(State(shared): State<Shared>) -> Response {
     let app = &shared.app;
     if *app.stopping.borrow() {
@@ -21,6 +21,10 @@ pub(crate) async fn ready(State(shared): State<Shared>) -> Response {
     }
     if shared.sample.as_ref().is_some_and(|verifier| !verifier.is_ready()) {
         let why = "the sample API has not loaded the revocations yet\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    }
+    if app.followed_at.is_too_long_ago() {
+        let why = "the revocations have not been read from the database for too long\n";
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     }
     let has_key = app.keys.load().keyring.signing_key(DEFAULT_ALGORITHM).is_some();

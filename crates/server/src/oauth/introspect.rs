@@ -46,7 +46,7 @@ async fn judge(
     token: &str,
     now: Timestamp,
 ) -> Result<Introspection, ErrorAnswer> {
-    if let Some(token) = app.verify_access_token(token, now) {
+    if let Some(token) = app.verify_access_token(token, now)? {
         return Ok(Introspection::of_access_token(&token, caller));
     }
     let Ok((id, generation)) = app.keys.load().grant_tokens.open(Kind::Refresh, token) else {

@@ -67,7 +67,7 @@ async fn answer(app: &App, peer: SocketAddr, request: Request) -> Result<Respons
         let why = "the access token is malformed, expired, revoked or not of this issuer";
         Fault::token(ErrorCode::InvalidToken, why)
     };
-    let token = app.verify_access_token(&text, now).ok_or_else(invalid)?;
+    let token = app.verify_access_token(&text, now)?.ok_or_else(invalid)?;
     let presented = if dpop {
         let url = format!("{}/userinfo", app.issuer);
         Presented::dpop_headers(&text, &headers, method.as_str(), &url)

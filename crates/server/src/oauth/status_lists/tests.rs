@@ -37,7 +37,7 @@ async fn token(site: &Fixture, form: &str) -> (String, AccessToken) {
     let answer = site.send(request.body(Body::from(form.to_owned())).unwrap()).await;
     let answer: Value = serde_json::from_str(&body(answer).await).unwrap();
     let text = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
-    let claims = site.app.verify_access_token(&text, process::now()).expect("good");
+    let claims = site.app.verify_access_token(&text, process::now()).unwrap().expect("good");
     (text, (*claims).clone())
 }
 
