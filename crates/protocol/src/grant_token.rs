@@ -23,6 +23,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether a text calls itself a token of this kind.
+    #[must_use]
+    pub fn is_claimed_by(self, text: &str) -> bool {
+        text.starts_with(self.prefix())
+    }
+
     const fn prefix(self) -> &'static str {
         match self {
             Self::Code => "csc_",

@@ -304,6 +304,15 @@ impl App {
         })
     }
 
+    /// The same for a text that may as well be of another kind; then it is no junk.
+    pub(crate) fn find_grant_token(
+        &self,
+        kind: grant_token::Kind,
+        token: &str,
+    ) -> Option<(GrantId, u64)> {
+        if kind.is_claimed_by(token) { self.open_grant_token(kind, token).ok() } else { None }
+    }
+
     /// The key that signs with an algorithm. At the first start an RSA key takes a moment.
     pub(crate) async fn signing_key(
         &self,

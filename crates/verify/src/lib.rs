@@ -14,8 +14,9 @@
 //! ```
 //!
 //! A handler finds the [`Caller`] in the request's extensions, or takes it as an argument with the
-//! feature `axum`. A check does no network and no disk work, with one exception: the first token
-//! with an unknown key makes [`Verifier::verify`] load the keys again.
+//! feature `axum`. A check does no network and no disk work, but for what only the issuer can tell:
+//! [`Verifier::verify`] loads the keys again for the first token with an unknown one, asks about an
+//! opaque token that it has not seen lately, and fetches a status list that it does not have.
 //!
 //! # Map
 //! | module | what it holds |

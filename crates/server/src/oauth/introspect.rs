@@ -49,7 +49,7 @@ async fn judge(
     if let Some(token) = app.verify_access_token(token, now)? {
         return Ok(Introspection::of_access_token(&token, caller));
     }
-    let Ok((id, generation)) = app.keys.load().grant_tokens.open(Kind::Refresh, token) else {
+    let Some((id, generation)) = app.find_grant_token(Kind::Refresh, token) else {
         return Ok(Introspection::inactive());
     };
     let grant = app.store().grant(id).await?;

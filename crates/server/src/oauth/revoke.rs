@@ -43,7 +43,7 @@ pub(crate) async fn post(
         })?),
         None => None,
     };
-    let seq = if let Ok((id, _)) = app.keys.load().grant_tokens.open(Kind::Refresh, presented) {
+    let seq = if let Some((id, _)) = app.find_grant_token(Kind::Refresh, presented) {
         let owner = app.store().grant(id).await?.map(|grant| grant.client_id);
         if owner.as_ref().is_some_and(|owner| *owner != client.client_id) {
             return Err(not_yours().into());

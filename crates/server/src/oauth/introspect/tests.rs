@@ -213,3 +213,22 @@ async fn userinfo_takes_opaque_tokens() {
     let answer = site.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn junk_is_counted_wherever_it_is_shown() {
+    let site = Fixture::open().await;
+    let count = || site.app.metrics.junk_tokens.get();
+    for (path, token, is_junk) in [
+        ("/introspect", "csr_junk", true),
+        ("/revoke", "csr_junk", true),
+        ("/introspect", "csa_junk", true),
+        ("/revoke", "csa_junk", true),
+        ("/introspect", "e30.e30.AAAA", false),
+        ("/revoke", "e30.e30.AAAA", false),
+    ] {
+        let before = count();
+        let answer = send(&site, path, API, "*/*", &format!("token={token}")).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path} {token}");
+        assert_eq!(count() - before, u64::from(is_junk), "{path} {token}");
+    }
+}
