@@ -26,7 +26,7 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 /// Revocations that are read from the store at a time.
 const READ_MAX: usize = 1_000;
 
-/// A server that has not read the revocations for so long does not say of any token that it is good.
+/// A server that has not read the revocations for so long says of no token that it is good.
 const FOLLOWED_MAX: Duration = Duration::from_secs(2);
 
 /// When this server last read the revocations from its store.
