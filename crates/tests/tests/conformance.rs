@@ -19,6 +19,7 @@ mod backchannel_logout;
 mod basic;
 mod code_flow;
 mod config;
+mod dynamic;
 mod flow;
 mod frontchannel_logout;
 mod party;

@@ -8,7 +8,7 @@ use countersign_tests::shared::Shared;
 use serde_json::json;
 
 use super::config::document;
-use super::flow::now;
+use super::flow::{now, published_keys};
 use super::party::{Party, SIGNED_OUT_URI, carol};
 use super::rp_initiated_logout::Leaving;
 
@@ -50,7 +50,8 @@ fn backchannel_rp_initiated_logout() {
     // OpenID Connect Back-Channel Logout 1.0 section 2.6; a nonce would be refused.
     let issuer = leaving.flow.server.site.issuer();
     let policy = Policy::<LogoutToken>::logout_token(&issuer, "told", &[Algorithm::ES256]);
-    let token = policy.expect("a policy").verify(&leaving.flow.keys(), token, now());
+    let token =
+        policy.expect("a policy").verify(&published_keys(&leaving.flow.server), token, now());
     let token = token.expect("a good logout token").into_inner();
     assert_eq!(token.subject.as_ref(), Some(&leaving.login.id.subject));
     assert!(token.session_id.is_some() && token.session_id == leaving.login.id.session_id);

@@ -9,12 +9,14 @@ use countersign_jose::{Algorithm, IdToken, KeySet, Policy, Timestamp, jwt};
 use countersign_tests::browser::{Arrival, Browser};
 use countersign_tests::http::{Answer, Request, encode};
 use countersign_tests::relying_party::Tokens;
+use countersign_tests::server::Server;
 use countersign_tests::shared::Running;
 use serde_json::Value;
 
 use super::party::{CAROL, Party, REDIRECT_URI};
 
-const ALGORITHMS: [Algorithm; 3] = [Algorithm::ES256, Algorithm::RS256, Algorithm::Ed25519];
+pub(super) const ALGORITHMS: [Algorithm; 3] =
+    [Algorithm::ES256, Algorithm::RS256, Algorithm::Ed25519];
 
 /// How an answer to an authorization request comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +34,13 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// What the suite asks unless a module is about something else.
-    pub(super) fn of(party: &Party) -> Self {
+    /// What a client of the suite asks unless a module is about something else.
+    pub(super) fn of(client_id: &str) -> Self {
         // Every kind of character that a state may have and a URL would mangle.
         let (state, nonce) = (format!("{} &=%+'\"<>~", random()), random());
         let fields = [
             ("response_type", "code"),
-            ("client_id", &*party.id),
+            ("client_id", client_id),
             ("redirect_uri", REDIRECT_URI),
             ("scope", "openid"),
             ("state", &*state),
@@ -72,9 +74,13 @@ impl Ask {
         self.fields.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
+    /// All parameters.
+    pub(super) fn fields(&self) -> Vec<(&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     fn encoded(&self, mode: Mode) -> String {
-        let mut fields: Vec<(&str, &str)> =
-            self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut fields = self.fields();
         if mode == Mode::FormPost {
             fields.push(("response_mode", "form_post"));
         }
@@ -110,7 +116,7 @@ impl Flow {
 
     /// See [`Ask::of`].
     pub(super) fn ask(&self) -> Ask {
-        Ask::of(&self.party)
+        Ask::of(&self.party.id)
     }
 
     /// The address that begins an authorization.
@@ -134,39 +140,25 @@ impl Flow {
     }
 
     fn arrive_from(&mut self, first: impl FnOnce(&mut Browser) -> Answer) -> Arrival {
-        // One after the other: many sign-ins of one person at once would be slowed down.
-        static SIGNING_IN: Mutex<()> = Mutex::new(());
-        let _turn = SIGNING_IN.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = first(&mut self.browser);
-        let redirect_uri = REDIRECT_URI;
-        let arrival = self.browser.follow(answer, redirect_uri, CAROL);
+        let arrival = signing_in(|| {
+            let answer = first(&mut self.browser);
+            self.browser.follow(answer, REDIRECT_URI, CAROL)
+        });
         assert_eq!(arrival.by_form, self.mode == Mode::FormPost, "in the mode that was asked for");
         arrival
     }
 
     /// The code in an answer, and nothing else that should not be there.
     pub(super) fn code(&self, ask: &Ask, arrival: &Arrival) -> String {
-        self.check_fields(ask, &arrival.fields, &["code"]);
+        check_fields(&self.server, ask, &arrival.fields, &["code"]);
         arrival.fields["code"].clone()
     }
 
     /// The error in an answer (OpenID Connect Core section 3.1.2.6).
     pub(super) fn error(&self, ask: &Ask, arrival: &Arrival) -> String {
-        self.check_fields(ask, &arrival.fields, &["error", "error_description"]);
+        check_fields(&self.server, ask, &arrival.fields, &["error", "error_description"]);
         is_plain(&arrival.fields["error_description"]);
         arrival.fields["error"].clone()
-    }
-
-    /// Beside these, an answer has the issuer (RFC 9207) and the state as it was sent.
-    fn check_fields(&self, ask: &Ask, fields: &BTreeMap<String, String>, own: &[&str]) {
-        let mut expected = own.to_vec();
-        expected.push("iss");
-        expected.extend(ask.get("state").map(|_| "state"));
-        expected.sort_unstable();
-        let found: Vec<&str> = fields.keys().map(String::as_str).collect();
-        assert_eq!(found, expected, "{fields:?}");
-        assert_eq!(fields["iss"], self.server.site.issuer());
-        assert_eq!(fields.get("state").map(String::as_str), ask.get("state"));
     }
 
     /// The answer to a code at the token endpoint.
@@ -207,35 +199,9 @@ impl Flow {
         tokens
     }
 
-    /// The content of an id token that this client may believe (OpenID Connect Core section
-    /// 3.1.3.7).
+    /// See [`id_token`].
     pub(super) fn id_token(&self, tokens: &Tokens, nonce: Option<&str>) -> IdToken {
-        let keys = self.keys();
-        let header = header(&tokens.id);
-        let key_id = header["kid"].as_str().expect("there are several keys, so one is named");
-        assert!(keys.get(key_id).is_some(), "{key_id} is published");
-        let issuer = self.server.site.issuer();
-        let policy = Policy::id_token(&issuer, &self.party.id, &ALGORITHMS).expect("a policy");
-        let policy = match nonce {
-            Some(nonce) => policy.nonce(nonce),
-            None => policy,
-        };
-        let id = policy.verify(&keys, &tokens.id, now()).expect("a good id token").into_inner();
-        assert_eq!(id.nonce.as_deref(), nonce, "none where none was sent");
-        assert_eq!(id.audience, [&*self.party.id], "for this client alone");
-        assert!(id.auth_time.is_some_and(|time| time <= id.issued_at), "{id:?}");
-        let algorithm = keys.get(key_id).expect("it is published").algorithm();
-        let hash = IdToken::access_token_hash(algorithm, &tokens.access);
-        assert_eq!(id.access_token_hash, Some(hash), "for this access token");
-        id
-    }
-
-    /// What the server publishes.
-    pub(super) fn keys(&self) -> KeySet {
-        let jwks = self.server.send(&Request::get("/.well-known/jwks.json"));
-        let (keys, rejected) = KeySet::from_jwks_json(&jwks.body).expect("a key set");
-        assert!(rejected.is_empty(), "{rejected:?}");
-        keys
+        id_token(&self.server, &self.party.id, tokens, nonce)
     }
 
     /// What `/userinfo` says for this request, about the person of this id token.
@@ -260,6 +226,64 @@ impl Flow {
     }
 }
 
+/// Signs people in one after the other: many sign-ins of one person at once would be slowed down.
+pub(super) fn signing_in<T>(sign_in: impl FnOnce() -> T) -> T {
+    static SIGNING_IN: Mutex<()> = Mutex::new(());
+    let _turn = SIGNING_IN.lock().unwrap_or_else(PoisonError::into_inner);
+    sign_in()
+}
+
+/// Beside these, an answer has the issuer (RFC 9207) and the state as it was sent.
+pub(super) fn check_fields(
+    server: &Server<'_>,
+    ask: &Ask,
+    fields: &BTreeMap<String, String>,
+    own: &[&str],
+) {
+    let mut expected = own.to_vec();
+    expected.push("iss");
+    expected.extend(ask.get("state").map(|_| "state"));
+    expected.sort_unstable();
+    let found: Vec<&str> = fields.keys().map(String::as_str).collect();
+    assert_eq!(found, expected, "{fields:?}");
+    assert_eq!(fields["iss"], server.site.issuer());
+    assert_eq!(fields.get("state").map(String::as_str), ask.get("state"));
+}
+
+/// The content of an id token that this client may believe (OpenID Connect Core section 3.1.3.7).
+pub(super) fn id_token(
+    server: &Server<'_>,
+    client_id: &str,
+    tokens: &Tokens,
+    nonce: Option<&str>,
+) -> IdToken {
+    let keys = published_keys(server);
+    let header = header(&tokens.id);
+    let key_id = header["kid"].as_str().expect("there are several keys, so one is named");
+    let key = keys.get(key_id).expect("it is published");
+    let issuer = server.site.issuer();
+    let policy = Policy::id_token(&issuer, client_id, &ALGORITHMS).expect("a policy");
+    let policy = match nonce {
+        Some(nonce) => policy.nonce(nonce),
+        None => policy,
+    };
+    let id = policy.verify(&keys, &tokens.id, now()).expect("a good id token").into_inner();
+    assert_eq!(id.nonce.as_deref(), nonce, "none where none was sent");
+    assert_eq!(id.audience, [client_id], "for this client alone");
+    assert!(id.auth_time.is_some_and(|time| time <= id.issued_at), "{id:?}");
+    let hash = IdToken::access_token_hash(key.algorithm(), &tokens.access);
+    assert_eq!(id.access_token_hash, Some(hash), "for this access token");
+    id
+}
+
+/// The keys that a server publishes.
+pub(super) fn published_keys(server: &Server<'_>) -> KeySet {
+    let jwks = server.send(&Request::get("/.well-known/jwks.json"));
+    let (keys, rejected) = KeySet::from_jwks_json(&jwks.body).expect("a key set");
+    assert!(rejected.is_empty(), "{rejected:?}");
+    keys
+}
+
 /// The header of a token, whose signature says nothing yet.
 pub(super) fn header(token: &str) -> Value {
     let unverified = jwt::peek(token).expect("a JWT");
@@ -281,7 +305,7 @@ pub(super) fn is_refused(answer: &Answer, error: &str) {
 }
 
 /// The characters that an error description may have (RFC 6749 section 5.2).
-fn is_plain(description: &str) {
+pub(super) fn is_plain(description: &str) {
     let allowed = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
     assert!(!description.is_empty() && description.chars().all(allowed), "{description}");
 }
