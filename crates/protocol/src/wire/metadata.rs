@@ -122,7 +122,7 @@ impl Metadata {
             frontchannel_logout_supported: true,
             frontchannel_logout_session_supported: true,
             client_id_metadata_document_supported: false,
-            claims_parameter_supported: false,
+            claims_parameter_supported: true,
             require_pushed_authorization_requests: false,
             request_parameter_supported: true,
             request_uri_parameter_supported: true,

@@ -79,7 +79,9 @@ pub(crate) fn prove(
     }
     let Some(text) = text else {
         return if client.dpop_bound_access_tokens {
-            Err(invalid_proof("the client has to send a DPoP proof").into())
+            // Something is missing (RFC 6749 §5.2); `invalid_dpop_proof` is for a proof that is there.
+            let why = "the client has to send a DPoP proof";
+            Err(OAuthError::new(ErrorCode::InvalidRequest, why).into())
         } else {
             Ok(Proved { sender: Sender::Bearer, proof: None })
         };

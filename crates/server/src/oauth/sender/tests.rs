@@ -343,7 +343,7 @@ async fn a_code_that_is_bound_to_a_key_is_redeemed_with_it() {
         ("code", code.as_str()),
         ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
     ];
-    assert_eq!(ask(&site, &form, &[]).await.error(), "invalid_dpop_proof");
+    assert_eq!(ask(&site, &form, &[]).await.error(), "invalid_request");
     assert_eq!(ask(&site, &form, &[&other.proof(&site)]).await.error(), "invalid_grant");
     let answer = ask(&site, &form, &[&key.proof(&site)]).await;
     assert_eq!((answer.status.as_u16(), answer.text("token_type")), (200, "DPoP"));
