@@ -21,6 +21,7 @@ mod code_flow;
 mod config;
 mod dynamic;
 mod flow;
+mod form_post;
 mod frontchannel_logout;
 mod party;
 mod rp_initiated_logout;

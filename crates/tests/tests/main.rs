@@ -11,6 +11,7 @@ mod keys;
 mod nodes;
 mod opaque;
 mod operator;
+mod pushed;
 mod races;
 mod refresh;
 mod revocation;

@@ -324,24 +324,24 @@ fn offers_no_unsigned_object(flow: &Flow) {
     assert!(!none, "{offered}");
 }
 
-/// Rejected as unsupported.
+/// Nothing is fetched that was not registered, and what is there would have to be signed.
 pub(super) fn request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(mode: Mode) {
     let mut flow = flow(mode);
     offers_no_unsigned_object(&flow);
     let uri = format!("https://rp.example/{}", random());
     let ask = flow.ask().with("request_uri", &uri);
     let arrival = flow.arrive(&ask);
-    assert_eq!(flow.error(&ask, &arrival), "request_uri_not_supported");
+    assert_eq!(flow.error(&ask, &arrival), "invalid_request_uri");
 }
 
-/// Rejected as unsupported.
+/// Request objects are taken, but none without a signature.
 pub(super) fn unsigned_request_object_supported_correctly_or_rejected_as_unsupported(mode: Mode) {
     let mut flow = flow(mode);
     offers_no_unsigned_object(&flow);
     let ask = flow.ask();
     let ask = ask.clone().with("request", &unsigned(&claims_of(&flow, &ask)));
     let arrival = flow.arrive(&ask);
-    assert_eq!(flow.error(&ask, &arrival), "request_not_supported");
+    assert_eq!(flow.error(&ask, &arrival), "invalid_request_object");
 }
 
 pub(super) fn claims_essential(mode: Mode) {
