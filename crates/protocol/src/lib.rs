@@ -9,7 +9,8 @@
 //! |---|---|
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
-//! | [`registration`], [`registration_token`], [`metadata_document`] | what clients say about themselves |
+//! | [`registration`], [`metadata_document`] | what clients say about themselves |
+//! | [`registration_token`] | what lets them say it |
 //! | [`security_profile`] | what of it is refused under FAPI 2.0 |
 //! | [`client_assertion`], [`client_keys`] | how it proves who it is with a signature |
 //! | [`remote_url`], [`public_address`] | what this server asks at, because somebody named it |

@@ -20,7 +20,8 @@ use crate::web::remote_cache::{Failure, RemoteCache, Timing};
 
 /// Documents that are kept, of 5 KB at most.
 const KEPT: usize = 2_000;
-/// Fetches of unknown documents at a time: fewer than the way out allows, so that others get through.
+/// Fetches of unknown documents at a time: fewer than the way out allows, so that others get
+/// through.
 const AT_A_TIME: usize = 16;
 const WINDOW: Duration = Duration::from_secs(60);
 /// Fetches of unknown documents from one host in [`WINDOW`].

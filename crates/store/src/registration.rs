@@ -71,7 +71,8 @@ pub trait Registrations {
         management: [u8; 32],
     ) -> Answer<'a, Option<RegisteredClient>>;
     /// Changes a client for whoever has the token that manages it. The change is made inside the
-    /// transaction, on the client as it is then: nothing that another has changed meanwhile is lost.
+    /// transaction, on the client as it is then: nothing that another has changed meanwhile is
+    /// lost.
     fn change_registered_client(
         &self,
         client_id: String,
@@ -88,7 +89,8 @@ pub trait Registrations {
     ) -> Answer<'_, Option<Ended>>;
     /// Notes that a client that registered itself was of use to somebody.
     fn note_client_use(&self, client_id: String, now: Timestamp) -> Answer<'_, ()>;
-    /// Removes clients that registered themselves and that nobody uses: those that never were of use
+    /// Removes clients that registered themselves and that nobody uses: those that never were of
+    /// use
     /// and registered before `never_used`, and those that were last so before `unused`. None that
     /// has a grant goes. Answers how many went.
     fn forget_unused_clients(&self, never_used: Timestamp, unused: Timestamp) -> Answer<'_, usize>;

@@ -158,8 +158,8 @@ impl Metadata {
         }
     }
 
-    /// Tells whether clients can register themselves (RFC 7591), and whether a client may be the URL
-    /// of a document that describes it (draft-ietf-oauth-client-id-metadata-document-02 §6).
+    /// Tells whether clients can register themselves (RFC 7591), and whether a client may be the
+    /// URL of a document that describes it (draft-ietf-oauth-client-id-metadata-document-02 §6).
     #[must_use]
     pub fn with_registration(self, endpoint: bool, documents: bool) -> Self {
         let url = endpoint.then(|| format!("{}/register", self.issuer.trim_end_matches('/')));

@@ -147,7 +147,7 @@ async fn a_client_that_nobody_registered_gets_tokens_for_the_resource_that_it_na
     let (status, tokens) = form(&site, "/token", &asked).await;
     assert_eq!(status, 200, "{tokens}");
     let access = tokens["access_token"].as_str().unwrap();
-    let access = site.app.verify_access_token(access, process::now()).unwrap();
+    let access = site.app.verify_access_token(access, process::now()).unwrap().unwrap();
     assert_eq!((&*access.client_id, &*access.audience), (&*id, &[RESOURCE.to_owned()][..]));
     let first = tokens["refresh_token"].as_str().unwrap();
     let refresh = |token: &str| {

@@ -79,7 +79,8 @@ pub(crate) fn prove(
     }
     let Some(text) = text else {
         return if client.dpop_bound_access_tokens {
-            // Something is missing (RFC 6749 §5.2); `invalid_dpop_proof` is for a proof that is there.
+            // Something is missing (RFC 6749 §5.2); `invalid_dpop_proof` is for a proof that is
+            // there.
             let why = "the client has to send a DPoP proof";
             Err(OAuthError::new(ErrorCode::InvalidRequest, why).into())
         } else {
