@@ -38,6 +38,11 @@ const RELYING_PARTIES: &[(&str, Runs, &str)] = &[
     ("interop: openid-client (npm)", Runs::Node, "openid_client.test.mjs"),
     ("interop: openid-client with DPoP (npm)", Runs::Node, "dpop.test.mjs"),
     ("interop: openid-client with private_key_jwt (npm)", Runs::Node, "private_key_jwt.test.mjs"),
+    (
+        "interop: openid-client with PAR, JAR, JARM and form_post (npm)",
+        Runs::Chromium,
+        "authorization_requests.test.mjs",
+    ),
     ("interop: oauth4webapi (npm)", Runs::Node, "oauth4webapi.test.mjs"),
     ("interop: @auth/core (npm)", Runs::Node, "auth_core.test.mjs"),
     ("interop: express-openid-connect (npm)", Runs::Node, "express_openid_connect.test.mjs"),

@@ -193,3 +193,20 @@ fn a_key_signs_for_as_long_as_the_next_one_is_announced() {
         assert!(why.contains(word), "{why}");
     }
 }
+
+#[test]
+fn a_pushed_request_waits_for_seconds_or_minutes() {
+    let with = |seconds: u64| {
+        let section = format!("{GOOD}\n[authorization]\npushed_request_s = {seconds}");
+        load(&section, &[]).map(|(config, _)| config.authorization.pushed_request().as_secs())
+    };
+    for good in [5, 600] {
+        assert_eq!(with(good).unwrap(), good);
+    }
+    for bad in [0, 4, 601] {
+        let why = with(bad).unwrap_err().to_string();
+        assert!(why.contains("authorization.pushed_request_s"), "{why}");
+    }
+    let insisting = format!("{GOOD}\n[authorization]\nrequire_pushed = true");
+    assert!(load(&insisting, &[]).unwrap().0.authorization.require_pushed);
+}

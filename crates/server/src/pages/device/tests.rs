@@ -105,11 +105,7 @@ async fn a_device_gets_a_grant_like_any_other() {
     let form = [("grant_type", "refresh_token"), ("client_id", "tv"), ("refresh_token", refresh)];
     assert_eq!(site.ask("/token", &form).await.0, 200);
     assert_eq!(site.ask("/revoke", &[("client_id", "tv"), ("token", refresh)]).await.0, 200);
-    assert!(
-        site.app
-            .verify_access_token(access, process::now())
-            .is_ok_and(|token| token.unwrap().is_none())
-    );
+    assert!(site.app.verify_access_token(access, process::now()).unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
