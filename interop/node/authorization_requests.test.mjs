@@ -1,4 +1,5 @@
-// openid-client pushes and signs its requests, and takes its answers by a form and as signed tokens.
+// openid-client pushes and signs its requests, and takes its answers by a form and as signed
+// tokens.
 // Chromium sends the form by itself.
 
 import assert from "node:assert/strict";
