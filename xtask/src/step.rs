@@ -74,7 +74,7 @@ impl Run {
 
     /// Prints the table and the closing line; the exit code says whether all is well.
     pub(crate) fn finish(self) -> ExitCode {
-        println!("\n{:<34} {:>8} {:>7}  result", "step", "seconds", "tests");
+        println!("\n{:<50} {:>8} {:>7}  result", "step", "seconds", "tests");
         let mut sum = Tally::default();
         for outcome in &self.outcomes {
             let counted = outcome.counted();
@@ -90,7 +90,7 @@ impl Run {
                 Verdict::Skipped(_) => "skipped",
             };
             let seconds = outcome.took.as_secs_f64();
-            println!("{:<34} {seconds:>8.1} {tests:>7}  {result}", outcome.name);
+            println!("{:<50} {seconds:>8.1} {tests:>7}  {result}", outcome.name);
         }
         for outcome in &self.outcomes {
             outcome.print_reason();
