@@ -2,13 +2,15 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { startApache } from "./apache.mjs";
-import { FormBrowser } from "./form_browser.mjs";
+import { FormBrowser, formsOf } from "./form_browser.mjs";
 import { freePort } from "./server.mjs";
 import { startSite } from "./site.mjs";
 
 const ALICE = { username: "alice", password: "countersign-demo" };
+const TOLD_LIMIT_MS = 10_000;
 const SECRET = "apache-secret-0123456789abcdef";
 
 let site;
@@ -23,6 +25,7 @@ before(async () => {
     client_secret = "${SECRET}"
     redirect_uris = ["${own}/private/signed-in"]
     post_logout_redirect_uris = ["${own}/goodbye"]
+    backchannel_logout_uri = "${own}/private/signed-in?logout=backchannel"
   `);
   // The application behind: what it is told in headers.
   site.handle((request, response) => response.end(JSON.stringify({
@@ -122,4 +125,21 @@ test("signs out at the server and comes back", async () => {
   // Whoever wants in again is asked for the password.
   const asked = await browser.arrive(await browser.visit(`${apache.origin}/private/page`), {});
   assert.equal(`${asked.url.origin}${asked.url.pathname}`, `${site.server.issuer}/login`);
+});
+
+test("is told by the back channel that a sign-in has ended", async () => {
+  const [alice, bob] = [new FormBrowser(), new FormBrowser()];
+  await open(alice, "/private/page", ALICE);
+  await open(bob, "/private/page", { ...ALICE, username: "bob" });
+  const status = async (browser) => (await browser.visit(`${apache.origin}/private/page`)).status;
+  assert.deepEqual([await status(alice), await status(bob)], [200, 200]);
+  const page = await alice.visit(`${site.server.issuer}/logout`);
+  const form = formsOf(page.body).find(({ action }) => action === "/logout");
+  await alice.submit(page.url, form, {});
+  const limit = Date.now() + TOLD_LIMIT_MS;
+  while (await status(alice) === 200) {
+    assert.ok(Date.now() < limit, `still in\n${await apache.log()}`);
+    await sleep(20);
+  }
+  assert.equal(await status(bob), 200);
 });

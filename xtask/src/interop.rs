@@ -46,6 +46,7 @@ const RELYING_PARTIES: &[(&str, Runs, &str)] = &[
     ("interop: oauth4webapi (npm)", Runs::Node, "oauth4webapi.test.mjs"),
     ("interop: @auth/core (npm)", Runs::Node, "auth_core.test.mjs"),
     ("interop: express-openid-connect (npm)", Runs::Node, "express_openid_connect.test.mjs"),
+    ("interop: express back-channel logout", Runs::Node, "express_backchannel_logout.test.mjs"),
     ("interop: passport-openidconnect (npm)", Runs::Node, "passport_openidconnect.test.mjs"),
     ("interop: MCP SDK (npm)", Runs::Node, "mcp_sdk.test.mjs"),
     ("interop: Apache mod_auth_openidc (Debian)", Runs::Apache, "mod_auth_openidc.test.mjs"),
