@@ -2,7 +2,6 @@
 // authorization server, to the person, and back with a token for that server alone.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 
 import { auth, UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
@@ -21,11 +20,9 @@ import {
 } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import express from "express";
 
-import { FormBrowser } from "./form_browser.mjs";
+import { Agent, REDIRECT_URI } from "./mcp_agent.mjs";
 import { startSite } from "./site.mjs";
 
-const REDIRECT_URI = "http://127.0.0.1:49152/callback";
-const ALICE = { username: "alice", password: "countersign-demo", redirectUri: REDIRECT_URI };
 const SERVER_SECRET = "mcp-server-secret-0123456789abcdef";
 
 let site;
@@ -101,34 +98,6 @@ async function answer(request, response) {
   await transport.handleRequest(request, response, request.body);
 }
 
-/// What an application tells the SDK: it keeps everything in memory, and notes where the person
-/// has to go.
-class Agent {
-  redirectUrl = REDIRECT_URI;
-  kept = {};
-  constructor(scope) {
-    this.clientMetadata = { client_name: "An agent", redirect_uris: [REDIRECT_URI], scope };
-  }
-  state() { return this.kept.state = randomUUID(); }
-  clientInformation() { return { client_id: "agent", issuer: site.server.issuer }; }
-  tokens() { return this.kept.tokens; }
-  saveTokens(tokens) { this.kept.tokens = tokens; }
-  codeVerifier() { return this.kept.verifier; }
-  saveCodeVerifier(verifier) { this.kept.verifier = verifier; }
-  redirectToAuthorization(url) { this.kept.url = url; }
-  invalidateCredentials(scope) {
-    if (scope === "tokens" || scope === "all") delete this.kept.tokens;
-  }
-}
-
-/// The person at the browser: gives the code that comes back.
-async function agree(agent) {
-  const answer = await new FormBrowser().authorize(agent.kept.url, ALICE);
-  assert.equal(answer.searchParams.get("state"), agent.kept.state);
-  assert.equal(answer.searchParams.get("iss"), site.server.issuer);
-  return answer.searchParams.get("code");
-}
-
 async function connect(agent, url = mcpUrl) {
   const transport = new StreamableHTTPClientTransport(url, { authProvider: agent });
   const client = new Client({ name: "agent", version: "1.0.0" });
@@ -136,7 +105,7 @@ async function connect(agent, url = mcpUrl) {
     await client.connect(transport);
   } catch (error) {
     if (!(error instanceof UnauthorizedError)) throw error;
-    await transport.finishAuth(await agree(agent));
+    await transport.finishAuth(await agent.agree());
     return connect(agent, url);
   }
   return client;
@@ -148,7 +117,7 @@ async function whoami(client) {
 }
 
 test("from a refusal to a tool that knows who calls", async () => {
-  const agent = new Agent();
+  const agent = new Agent(site.server.issuer, { client_id: "agent" });
   const client = await connect(agent);
   const { url } = agent.kept;
   assert.equal(url.origin, site.server.issuer);
@@ -161,7 +130,7 @@ test("from a refusal to a tool that knows who calls", async () => {
 });
 
 test("an access token that is refused is renewed without the person", async () => {
-  const agent = new Agent();
+  const agent = new Agent(site.server.issuer, { client_id: "agent" });
   const client = await connect(agent);
   const before = await whoami(client);
   const { access_token, refresh_token } = agent.kept.tokens;
@@ -175,7 +144,7 @@ test("an access token that is refused is renewed without the person", async () =
 });
 
 test("what was revoked sends to the person again", async () => {
-  const agent = new Agent();
+  const agent = new Agent(site.server.issuer, { client_id: "agent" });
   const client = await connect(agent);
   const { refresh_token } = agent.kept.tokens;
   const body = new URLSearchParams({ client_id: "agent", token: refresh_token });
@@ -188,7 +157,7 @@ test("what was revoked sends to the person again", async () => {
 });
 
 test("a token for one MCP server is worth nothing at another", async () => {
-  const agent = new Agent();
+  const agent = new Agent(site.server.issuer, { client_id: "agent" });
   await (await connect(agent)).close();
   const headers = {
     accept: "application/json, text/event-stream",
@@ -210,11 +179,10 @@ test("our own verifier's refusal leads to a token for its API", async () => {
   assert.equal(refusal.status, 401);
   const challenge = refusal.headers.get("www-authenticate");
   const [, resourceMetadataUrl] = /resource_metadata="([^"]+)"/.exec(challenge);
-  const agent = new Agent();
-  agent.clientInformation = () => ({ client_id: "demo-spa", issuer: site.server.issuer });
+  const agent = new Agent(site.server.issuer, { client_id: "demo-spa" });
   const options = { serverUrl: api, resourceMetadataUrl: new URL(resourceMetadataUrl) };
   assert.equal(await auth(agent, options), "REDIRECT");
-  const authorizationCode = await agree(agent);
+  const authorizationCode = await agent.agree();
   assert.equal(await auth(agent, { ...options, authorizationCode }), "AUTHORIZED");
   const headers = { authorization: `Bearer ${agent.kept.tokens.access_token}` };
   const answer = await fetch(api, { headers });
