@@ -237,6 +237,18 @@ impl Client {
         self.authorization_signed_response_alg.unwrap_or(keyring::DEFAULT_ALGORITHM)
     }
 
+    /// Everything that it wants something to be signed with.
+    pub fn signature_algorithms(&self) -> impl Iterator<Item = Algorithm> + use<> {
+        let wanted = [
+            self.id_token_signed_response_alg,
+            self.userinfo_signed_response_alg,
+            self.access_token_signed_response_alg,
+            self.introspection_signed_response_alg,
+            self.authorization_signed_response_alg,
+        ];
+        wanted.into_iter().flatten()
+    }
+
     /// What its id tokens are signed with.
     #[must_use]
     pub fn id_token_algorithm(&self) -> Algorithm {

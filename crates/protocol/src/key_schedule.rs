@@ -10,7 +10,9 @@
 //! ```
 //!
 //! Every use (each algorithm, and each kind of token that only the server itself reads) has one key
-//! that signs and one that is to sign next. The next one is published
+//! that signs and one that is to sign next. Some uses are always there; a further algorithm begins
+//! when somebody wants it, with a key that signs at once, and from then on it is like the others.
+//! The next key is published
 //! as soon as its predecessor signs, so every verifier knows it long before its first token, and it
 //! is there at once when the predecessor has to go. What makes the times safe:
 //!
@@ -22,11 +24,15 @@
 //! - each key carries the longest life of the tokens that it may have signed, so shortening the
 //!   lifetimes deletes no key early.
 
+mod key_use;
+
 use std::time::Duration;
 
-use countersign_jose::{Algorithm, Timestamp};
+use countersign_jose::Timestamp;
 
 use crate::lifetimes::{CLOCK_STEP_MAX, LEEWAY_MAX, Lifetimes};
+
+pub use key_use::KeyUse;
 
 /// How long anybody may keep the JWKS by what the server says about it (`max-age`).
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
@@ -40,61 +46,6 @@ pub const UNCONFIRMED_MAX: Duration = Duration::from_secs(600);
 pub const ANNOUNCE_MIN: Duration = Duration::from_secs(
     JWKS_KEPT_MAX.as_secs() + UNCONFIRMED_MAX.as_secs() + CLOCK_STEP_MAX.as_secs(),
 );
-
-/// What a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum KeyUse {
-    /// The signatures of tokens. These keys alone are published; the others are secrets.
-    Signature(Algorithm),
-    /// Authorization codes and refresh tokens.
-    GrantTokens,
-    /// Opaque access tokens.
-    OpaqueTokens,
-    /// The forms of the server's own pages.
-    Forms,
-    /// The nonces of DPoP proofs (RFC 9449 §8).
-    DpopNonces,
-}
-
-impl KeyUse {
-    /// Every use. Those of which a key is made in no time stand first.
-    pub const ALL: &[Self] = &[
-        Self::GrantTokens,
-        Self::OpaqueTokens,
-        Self::Forms,
-        Self::DpopNonces,
-        Self::Signature(Algorithm::ES256),
-        Self::Signature(Algorithm::Ed25519),
-        Self::Signature(Algorithm::RS256),
-    ];
-
-    /// The name that the store keeps.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Signature(algorithm) => algorithm.name(),
-            Self::GrantTokens => "grant tokens",
-            Self::OpaqueTokens => "opaque access tokens",
-            Self::Forms => "csrf",
-            Self::DpopNonces => "dpop nonces",
-        }
-    }
-
-    /// Reads [`Self::name`] back.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|known| known.name() == name).copied()
-    }
-
-    /// The algorithm of its signatures, if they are for others to check.
-    #[must_use]
-    pub const fn algorithm(self) -> Option<Algorithm> {
-        match self {
-            Self::Signature(algorithm) => Some(algorithm),
-            _ => None,
-        }
-    }
-}
 
 /// The longest lives of what keys are used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -317,7 +268,8 @@ pub enum Refusal {
 }
 
 /// The steps that are due, in their order. After them nothing is due at `now`, except that every
-/// [`Step::Make`] needs a key, which only the caller can bring.
+/// [`Step::Make`] needs a key, which only the caller can bring. `uses` are those that the caller
+/// wants; whatever there are keys for goes on, whoever wanted it.
 ///
 /// # Errors
 /// [`Refusal`] when the wish can't be fulfilled; then nothing changes.
@@ -341,9 +293,20 @@ pub fn decide(
             }
         }
     }
-    for usage in uses {
-        planned.schedule(*usage, settings);
+    planned.reset();
+    let mut all = uses.to_vec();
+    if let Wish::Rotate { usage, .. } = wish {
+        all.push(*usage);
     }
+    all.extend(keys.iter().filter(|key| key.state() != KeyState::Retiring).map(|key| key.usage));
+    let mut seen = Vec::new();
+    for usage in all {
+        if !seen.contains(&usage) {
+            seen.push(usage);
+            planned.schedule(usage, settings);
+        }
+    }
+    planned.forget();
     Ok(planned.steps)
 }
 
@@ -412,7 +375,6 @@ impl Planned {
     }
 
     fn schedule(&mut self, usage: KeyUse, settings: &Settings) {
-        self.reset(usage);
         self.outlast(usage, settings);
         // Only one signs. There are never two unless somebody has written into the store.
         for older in self.active(usage).into_iter().rev().skip(1) {
@@ -437,20 +399,24 @@ impl Planned {
         if successor(&self.keys, usage).is_none() {
             self.take(Step::Make { usage, signs: false, longest_token });
         }
-        let gone = |key: &KeyLife| key.gone_at().is_some_and(|gone_at| gone_at <= self.now);
-        let gone: Vec<_> = self.of(usage).filter(|key| gone(key)).cloned().collect();
+    }
+
+    /// Deletes what nobody can need any more, whatever it was for.
+    fn forget(&mut self) {
+        let gone = |key: &&KeyLife| key.gone_at().is_some_and(|gone_at| gone_at <= self.now);
+        let gone: Vec<_> = self.keys.iter().filter(gone).cloned().collect();
         for KeyLife { kid, .. } in gone {
             self.take(Step::Delete { kid });
         }
     }
 
-    fn reset(&mut self, usage: KeyUse) {
+    fn reset(&mut self) {
         let limit = self.now.plus(CLOCK_STEP_MAX);
         let is_ahead = |key: &KeyLife| {
             let times = [Some(key.announced_at), key.active_at, key.retired_at];
             times.into_iter().flatten().any(|at| at > limit)
         };
-        let ahead: Vec<_> = self.of(usage).filter(|key| is_ahead(key)).cloned().collect();
+        let ahead: Vec<_> = self.keys.iter().filter(|key| is_ahead(key)).cloned().collect();
         for KeyLife { kid, .. } in ahead {
             self.take(Step::Reset { kid });
         }

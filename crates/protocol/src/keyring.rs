@@ -13,8 +13,24 @@ use crate::seal::{MasterKey, WrongMasterKey};
 /// The size of the secrets that codes, refresh tokens and CSRF tokens are made with.
 const SECRET_LEN: usize = 32;
 
-/// The algorithms that the server signs with.
-pub const ALGORITHMS: &[Algorithm] = &[Algorithm::ES256, Algorithm::Ed25519, Algorithm::RS256];
+/// The algorithms that the server signs with, if a client asks for them. Those with a shared secret
+/// are not among them: of a client's secret only a hash is kept.
+pub const ALGORITHMS: &[Algorithm] = &[
+    Algorithm::ES256,
+    Algorithm::Ed25519,
+    Algorithm::RS256,
+    Algorithm::PS256,
+    Algorithm::ES384,
+    Algorithm::ES512,
+    Algorithm::ES256K,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::MlDsa44,
+    Algorithm::MlDsa65,
+    Algorithm::MlDsa87,
+];
 
 /// What tokens are signed with unless the client asks for another.
 pub const DEFAULT_ALGORITHM: Algorithm = Algorithm::ES256;
@@ -209,5 +225,44 @@ impl Keyring {
     #[must_use]
     pub const fn verification(&self) -> &Arc<KeySet> {
         &self.verification
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counting(std::sync::atomic::AtomicU8);
+    impl Randomness for Counting {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    #[test]
+    fn a_key_of_every_algorithm_is_kept_opened_published_and_used() {
+        let (master, now) = (MasterKey::new(&[1; 32]), Timestamp::from_secs(1_800_000_000));
+        let random = Counting(0.into());
+        for algorithm in ALGORITHMS {
+            let made = generate(KeyUse::Signature(*algorithm), &master, now, &random).unwrap();
+            let life = KeyLife { active_at: Some(now), ..made.life };
+            let keyring = Keyring::open(&[SealedKey { life, ..made }], &master).unwrap();
+            let key = keyring.signing_key(*algorithm).expect("it signs");
+            let published = serde_json::to_vec(keyring.published()).unwrap();
+            let (set, rejected) = KeySet::from_jwks_json(&published).unwrap();
+            assert_eq!((set.len(), rejected.len()), (1, 0), "{algorithm}");
+            let signature = key.sign(b"message").unwrap();
+            let verifying = set.get(key.key_id()).unwrap();
+            assert_eq!(verifying.algorithm(), *algorithm);
+            verifying.verify(b"message", &signature).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_algorithm_but_those_with_a_shared_secret_is_offered() {
+        // Ed448 is there only if somebody builds the library with it.
+        let offered = Algorithm::ALL.iter().filter(|one| !one.is_symmetric());
+        let offered = offered.filter(|one| one.name() != "Ed448");
+        assert_eq!(offered.count(), ALGORITHMS.len());
     }
 }

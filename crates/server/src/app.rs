@@ -135,6 +135,7 @@ impl Shared {
             (settings.mode != RegistrationMode::Off, settings.documents.is_some());
         let metadata = Metadata::new(&app.issuer)
             .with_registration(offered, documents)
+            .with_offer(&app.offer)
             .with_pushed_requests(app.authorization.require_pushed)
             .with_sender_constraint(algorithms, certificates);
         let metadata = Document::metadata(&metadata);
@@ -152,6 +153,8 @@ pub(crate) struct Parts {
     pub(crate) offer: Offer,
     pub(crate) self_registration: SelfRegistration,
     pub(crate) keys: ServingKeys,
+    /// What tokens are to be signed with beside the usual.
+    pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) sender_constraint: SenderConstraint,
     pub(crate) authorization: AuthorizationSection,
     pub(crate) key_settings: key_schedule::Settings,
@@ -182,7 +185,7 @@ impl App {
             published_keys: PublishedKeys::default(),
             offer: parts.offer,
             self_registration: parts.self_registration,
-            keys: Keys::new(parts.keys),
+            keys: Keys::new(parts.keys, parts.algorithms),
             key_settings: parts.key_settings,
             denied: DenySet::new(),
             followers: Arc::default(),
@@ -252,6 +255,8 @@ impl App {
         }
         let found = self.store.client(client_id).await?.filter(|client| !client.disabled);
         let Some(client) = found.and_then(|client| self.profiled(client)) else { return Ok(None) };
+        // The keys are there, and published, before the first token.
+        client.signature_algorithms().for_each(|algorithm| self.keys.want(algorithm));
         self.clients.insert(client_id.to_owned(), (version, Arc::clone(&client)));
         Ok(Some(client))
     }
@@ -313,7 +318,8 @@ impl App {
         if kind.is_claimed_by(token) { self.open_grant_token(kind, token).ok() } else { None }
     }
 
-    /// The key that signs with an algorithm. At the first start an RSA key takes a moment.
+    /// The key that signs with an algorithm. At the first start an RSA key takes a moment, and so
+    /// does the first key of an algorithm that nobody asked for before.
     pub(crate) async fn signing_key(
         &self,
         algorithm: Algorithm,
@@ -328,6 +334,7 @@ impl App {
             if let Some(key) = find() {
                 return Ok(key);
             }
+            self.keys.want(algorithm);
             if tokio::time::Instant::now() > deadline {
                 let why = "the signing key is still being made; try again";
                 return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, why));

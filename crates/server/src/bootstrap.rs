@@ -144,6 +144,7 @@ pub(crate) async fn assemble(
         sender_constraint: sender_constraint(config),
         authorization: config.authorization.clone(),
         keys,
+        algorithms: config.algorithms(),
         key_settings,
         metrics,
         sign_in_hint,

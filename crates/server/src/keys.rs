@@ -1,8 +1,8 @@
 //! The keys that this process works with. The store says which of them signs; here they are opened,
 //! swapped as a whole when the store has moved, and replaced when the schedule says so.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -83,10 +83,12 @@ pub(crate) struct Keys {
     changed: Notify,
     /// One reads and takes over at a time, so that what was read earlier never comes last.
     reading: Mutex<()>,
+    /// Further algorithms that somebody wants tokens with.
+    wanted: std::sync::Mutex<Vec<Algorithm>>,
 }
 
 impl Keys {
-    pub(crate) fn new(serving: ServingKeys) -> Self {
+    pub(crate) fn new(serving: ServingKeys, wanted: Vec<Algorithm>) -> Self {
         let now = Instant::now();
         let keys = Self {
             serving: ArcSwap::from_pointee(serving),
@@ -95,6 +97,7 @@ impl Keys {
             confirmed_at: AtomicU64::new(0),
             changed: Notify::new(),
             reading: Mutex::new(()),
+            wanted: std::sync::Mutex::new(wanted),
         };
         keys.confirm(now);
         keys
@@ -108,6 +111,23 @@ impl Keys {
 
     pub(crate) fn load(&self) -> Guard<Arc<ServingKeys>> {
         self.serving.load()
+    }
+
+    /// Has keys made for an algorithm, if there are none yet: it may be one that no client asked
+    /// for before.
+    pub(crate) fn want(&self, algorithm: Algorithm) {
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wanted.contains(&algorithm) {
+            wanted.push(algorithm);
+            self.changed.notify_one();
+        }
+    }
+
+    /// What there have to be keys for.
+    fn uses(&self) -> Vec<KeyUse> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let further = wanted.iter().copied().map(KeyUse::Signature);
+        KeyUse::ALWAYS.iter().copied().chain(further).collect()
     }
 
     /// Whether they may be used: who has not seen the store for long does not know which key signs,
@@ -158,14 +178,14 @@ pub(crate) async fn first(
         let brought = !candidates.is_empty();
         let change = KeyChange {
             wish: Wish::Schedule,
-            uses: KeyUse::ALL,
+            uses: KeyUse::ALWAYS.to_vec(),
             settings,
             candidates: std::mem::take(&mut candidates),
             now: process::now(),
         };
         let KeysChanged::Done { wanted, .. } = store.change_keys(change).await? else { break };
         let mut quick = wanted;
-        quick.retain(|usage| *usage != KeyUse::Signature(Algorithm::RS256));
+        quick.retain(|usage| !usage.is_slow());
         // One of each will do; their successors are made beside the first answers.
         quick.dedup();
         if brought || quick.is_empty() {
@@ -227,7 +247,7 @@ async fn round(app: &App, master: &Arc<Master>) -> Result<Option<Timestamp>, Sto
     loop {
         let change = KeyChange {
             wish: Wish::Schedule,
-            uses: KeyUse::ALL,
+            uses: app.keys.uses(),
             settings: app.key_settings,
             candidates: std::mem::take(&mut candidates),
             now: process::now(),
@@ -254,9 +274,15 @@ async fn round(app: &App, master: &Arc<Master>) -> Result<Option<Timestamp>, Sto
     }
 }
 
-/// One key of each use at a time, so that the first RSA key does not wait for the second.
+/// One key of each use at a time, so that the first does not wait for the second. Those that take
+/// long come last and one by one, so that no other waits for them.
 async fn make_wanted(mut wanted: Vec<KeyUse>, master: &Arc<Master>) -> Vec<SealedKey> {
     wanted.dedup();
+    if wanted.iter().all(|usage| usage.is_slow()) {
+        wanted.truncate(1);
+    } else {
+        wanted.retain(|usage| !usage.is_slow());
+    }
     let master = Arc::clone(master);
     let made = tokio::task::spawn_blocking(move || {
         let made = wanted.into_iter().map(|usage| make(usage, &master));
@@ -278,9 +304,12 @@ async fn make_wanted(mut wanted: Vec<KeyUse>, master: &Arc<Master>) -> Vec<Seale
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
+    use countersign_jose::{IdToken, KeySet, Policy};
     use countersign_protocol::ErrorCode;
+    use countersign_protocol::client::Client;
 
     use super::*;
+    use crate::fixture::flow::WEB;
     use crate::fixture::{self, Fixture};
 
     /// A key that was announced is published, and may sign, only by those who know of it.
@@ -302,6 +331,42 @@ mod tests {
         assert!(fixture::body(answer).await.contains("ES256"));
     }
 
+    /// The first token of an algorithm waits for its key; nobody else does.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_key_of_any_algorithm_is_made_when_a_client_needs_it() {
+        let site = Fixture::open().await;
+        let app = &site.app;
+        let session = site.sign_in("alice").await;
+        let job = tokio::spawn(keep(Arc::clone(app), Arc::clone(&site.master)));
+        app.signing_key(Algorithm::RS256).await.unwrap();
+        let web = (*app.client("web").await.unwrap().unwrap()).clone();
+        let published = async || {
+            let text = fixture::body(site.get("/.well-known/jwks.json", None).await).await;
+            KeySet::from_jwks_json(text.as_bytes()).unwrap().0
+        };
+        for algorithm in keyring::ALGORITHMS {
+            let wanted = Some(*algorithm);
+            let client = Client {
+                id_token_signed_response_alg: wanted,
+                userinfo_signed_response_alg: wanted,
+                // Anything that counts as a change.
+                client_name: Some(algorithm.name().to_owned()),
+                ..web.clone()
+            };
+            site.put_client(client).await;
+            let tokens = site.tokens(&session, WEB, &[]).await;
+            let policy = Policy::id_token(&app.issuer, "web", &[*algorithm]).unwrap();
+            let id_token = tokens["id_token"].as_str().unwrap();
+            let verified = policy.verify(&published().await, id_token, process::now()).unwrap();
+            let access_token = tokens["access_token"].as_str().unwrap();
+            let hash = IdToken::access_token_hash(*algorithm, access_token);
+            assert_eq!(verified.access_token_hash.as_ref(), Some(&hash), "{algorithm}");
+            let hint = app.read_id_token_hint(id_token, process::now());
+            assert!(hint.is_some(), "{algorithm}");
+        }
+        job.abort();
+    }
+
     #[tokio::test]
     async fn the_job_makes_what_is_missing_and_takes_over_what_others_changed() {
         let site = Fixture::open().await;
@@ -316,7 +381,7 @@ mod tests {
         let same = Arc::ptr_eq(&kept, app.keys.load().keyring.verification());
         assert!(same, "what has not changed is not opened again");
         let wish = Wish::Revoke { kids: vec![first.key_id().to_owned()] };
-        let (uses, settings, now) = (KeyUse::ALL, app.key_settings, process::now());
+        let (uses, settings, now) = (KeyUse::ALWAYS.to_vec(), app.key_settings, process::now());
         let change = KeyChange { wish, uses, settings, candidates: Vec::new(), now };
         app.store().change_keys(change).await.unwrap();
         round(app, &site.master).await.unwrap();

@@ -67,12 +67,20 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             list(&keys, arguments.json)
         }),
         Command::Rotate(arguments) => store::with(&arguments.store, async |session| {
-            let uses = KeyUse::ALL.iter().filter(|usage| match arguments.alg {
-                Some(alg) => **usage == KeyUse::Signature(alg),
-                None => usage.algorithm().is_none() == arguments.secrets,
-            });
+            let known = session.store().keys().await?;
+            let mut uses = KeyUse::ALWAYS.to_vec();
+            uses.extend(known.iter().map(|key| key.life.usage));
+            uses.extend(arguments.alg.map(KeyUse::Signature));
+            let mut done = Vec::new();
             for usage in uses {
-                rotate(&session, *usage, arguments.now).await?;
+                let meant = match arguments.alg {
+                    Some(alg) => usage == KeyUse::Signature(alg),
+                    None => usage.algorithm().is_none() == arguments.secrets,
+                };
+                if meant && !done.contains(&usage) {
+                    rotate(&session, usage, arguments.now).await?;
+                    done.push(usage);
+                }
             }
             tokio::time::sleep(NOTICED_WITHIN).await;
             list(&session.store().keys().await?, arguments.store.json)
@@ -172,7 +180,8 @@ impl Session {
     /// A change by somebody who issues nothing.
     fn key_change(&self, wish: Wish, candidates: Vec<SealedKey>) -> KeyChange {
         let settings = self.key_settings();
-        KeyChange { wish, uses: KeyUse::ALL, settings, candidates, now: process::now() }
+        let uses = KeyUse::ALWAYS.to_vec();
+        KeyChange { wish, uses, settings, candidates, now: process::now() }
     }
 }
 

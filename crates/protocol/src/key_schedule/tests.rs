@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use countersign_jose::Algorithm;
 use proptest::prelude::*;
 
 use super::*;
@@ -112,6 +113,41 @@ fn without_a_period_a_key_signs_until_the_next_is_asked_for() {
     let wish = Wish::Rotate { usage: SIGNS, force: false };
     keys.decide(ES256, &by_hand, &wish, at(4_000 * DAY));
     assert_eq!(keys.states()[..2], [("key 0001", "retiring"), ("key 0002", "active")]);
+}
+
+/// Who wanted it first may be another server, or have restarted since.
+#[test]
+fn a_further_use_begins_when_it_is_wanted_and_goes_on_by_itself() {
+    let further = KeyUse::Signature(Algorithm::ES384);
+    let settings = Settings { lives: signed(300), ..Settings::default() };
+    let mut keys = Keys::default();
+    keys.decide(ES256, &settings, &Wish::Schedule, at(0));
+    assert_eq!(keys.lives.len(), 2);
+    keys.decide(&[SIGNS, further], &settings, &Wish::Schedule, at(10));
+    let of = |keys: &Keys| -> Vec<_> {
+        let states = keys.lives.iter().filter(|key| key.usage == further);
+        states.map(|key| key.state().as_str()).collect()
+    };
+    assert_eq!(of(&keys), ["active", "announced"]);
+    keys.decide(ES256, &settings, &Wish::Schedule, at(10 + 90 * DAY));
+    assert_eq!(of(&keys), ["retiring", "active", "announced"]);
+    keys.decide(ES256, &settings, &Wish::Schedule, at(11 + 91 * DAY));
+    assert_eq!(of(&keys), ["active", "announced"], "what is gone is gone, wanted or not");
+    let kid = keys.lives.iter().find(|key| key.usage == further).unwrap().kid.clone();
+    keys.decide(ES256, &settings, &Wish::Revoke { kids: vec![kid] }, at(12 + 91 * DAY));
+    assert_eq!(of(&keys), ["active", "announced"]);
+}
+
+#[test]
+fn every_use_is_read_back_by_its_name() {
+    let further = [Algorithm::ES512, Algorithm::PS384, Algorithm::MlDsa87];
+    let further = further.map(KeyUse::Signature);
+    for usage in KeyUse::ALWAYS.iter().chain(&further) {
+        assert_eq!(KeyUse::from_name(usage.name()), Some(*usage));
+    }
+    for junk in ["HS256", "none", "", "secret"] {
+        assert_eq!(KeyUse::from_name(junk), None, "{junk}");
+    }
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! The server's description of itself (RFC 8414, OpenID Connect Discovery 1.0 §3).
 
+mod openid;
+
 use countersign_jose::Algorithm;
 use countersign_jose::jwe::{ContentEncryption, KeyManagement};
 use serde::Serialize;
 
 use crate::client_assertion;
 use crate::keyring;
+use crate::offer::Offer;
 use crate::release;
 use crate::wire::authorize::{ResponseMode, request_object};
 use crate::wire::token;
+use openid::OpenIdMetadata;
 
 /// The metadata document, served under both well-known names.
 #[derive(Clone, Debug, Serialize)]
@@ -32,17 +36,16 @@ pub struct Metadata {
     response_types_supported: &'static [&'static str],
     response_modes_supported: &'static [&'static str],
     grant_types_supported: &'static [&'static str],
-    subject_types_supported: &'static [&'static str],
     scopes_supported: Vec<&'static str>,
-    claims_supported: Vec<&'static str>,
-    id_token_signing_alg_values_supported: &'static [&'static str],
+    #[serde(flatten)]
+    openid: OpenIdMetadata,
     token_endpoint_auth_methods_supported: &'static [&'static str],
     revocation_endpoint_auth_methods_supported: &'static [&'static str],
     introspection_endpoint_auth_methods_supported: &'static [&'static str],
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
-    introspection_signing_alg_values_supported: &'static [&'static str],
+    introspection_signing_alg_values_supported: Vec<&'static str>,
     dpop_signing_alg_values_supported: Vec<&'static str>,
     tls_client_certificate_bound_access_tokens: bool,
     refresh_token_expiration_types_supported: &'static [&'static str],
@@ -54,7 +57,6 @@ pub struct Metadata {
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
     client_id_metadata_document_supported: bool,
-    claims_parameter_supported: bool,
     require_pushed_authorization_requests: bool,
     request_parameter_supported: bool,
     request_uri_parameter_supported: bool,
@@ -79,8 +81,6 @@ impl Metadata {
         let base = issuer.trim_end_matches('/');
         let assertions = names(client_assertion::ALGORITHMS);
         let at = |path: &str| format!("{base}{path}");
-        let protocol_claims =
-            ["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "sid"];
         Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: at("/authorize"),
@@ -100,17 +100,15 @@ impl Metadata {
             response_types_supported: &["code"],
             response_modes_supported: ResponseMode::NAMES,
             grant_types_supported: GRANT_TYPES,
-            subject_types_supported: &["public"],
             scopes_supported: release::KNOWN_SCOPES.iter().map(|scope| scope.name).collect(),
-            claims_supported: protocol_claims.into_iter().chain(release::known_claims()).collect(),
-            id_token_signing_alg_values_supported: &["ES256", "RS256", "Ed25519"],
+            openid: OpenIdMetadata::new(&Offer::default()),
             token_endpoint_auth_methods_supported: CLIENT_AUTH,
             revocation_endpoint_auth_methods_supported: CLIENT_AUTH,
             introspection_endpoint_auth_methods_supported: CONFIDENTIAL_AUTH,
             token_endpoint_auth_signing_alg_values_supported: assertions.clone(),
             revocation_endpoint_auth_signing_alg_values_supported: assertions.clone(),
             introspection_endpoint_auth_signing_alg_values_supported: assertions,
-            introspection_signing_alg_values_supported: &["ES256", "RS256", "Ed25519"],
+            introspection_signing_alg_values_supported: names(keyring::ALGORITHMS),
             dpop_signing_alg_values_supported: Vec::new(),
             tls_client_certificate_bound_access_tokens: false,
             refresh_token_expiration_types_supported: &["authorization", "token_timeout"],
@@ -122,7 +120,6 @@ impl Metadata {
             frontchannel_logout_supported: true,
             frontchannel_logout_session_supported: true,
             client_id_metadata_document_supported: false,
-            claims_parameter_supported: true,
             require_pushed_authorization_requests: false,
             request_parameter_supported: true,
             request_uri_parameter_supported: true,
@@ -145,6 +142,12 @@ impl Metadata {
     #[must_use]
     pub fn with_pushed_requests(self, required: bool) -> Self {
         Self { require_pushed_authorization_requests: required, ..self }
+    }
+
+    /// Tells what the operator offers.
+    #[must_use]
+    pub fn with_offer(self, offer: &Offer) -> Self {
+        Self { openid: OpenIdMetadata::new(offer), ..self }
     }
 
     /// Tells the algorithms of DPoP proofs (RFC 9449 §5.1), and whether tokens can be bound to

@@ -16,7 +16,7 @@ impl Config {
     pub fn faults(&self) -> Vec<String> {
         let mut faults: Vec<String> = issuer_fault(&self.issuer).into_iter().collect();
         faults.extend(self.lifetime_faults());
-        faults.extend(self.key_fault());
+        faults.extend(self.key_faults());
         if let Some(key) = &self.secrets.master_key
             && let Err(error) = master_key::parse(key, "secrets.master_key")
         {
@@ -73,18 +73,6 @@ impl Config {
             }
         }
         faults
-    }
-
-    /// A key can't sign for less time than the next one is announced for.
-    fn key_fault(&self) -> Option<String> {
-        let (days, announce_s) = (self.keys.rotation_days, self.keys.announce_s);
-        let period = days.saturating_mul(DAY);
-        (days > 0 && period < announce_s).then(|| {
-            format!(
-                "keys.rotation_days = {days}: the next key is announced for keys.announce_s = \
-                 {announce_s} seconds before it signs, so no key can sign for less than that"
-            )
-        })
     }
 
     fn lifetime_faults(&self) -> Vec<String> {

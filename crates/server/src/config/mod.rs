@@ -2,6 +2,7 @@
 
 mod check;
 mod declared;
+mod keys;
 mod offer;
 mod outbound;
 mod print;
@@ -14,7 +15,6 @@ use std::time::Duration;
 
 use countersign_protocol::Timestamp;
 use countersign_protocol::client::Client;
-use countersign_protocol::key_schedule;
 use countersign_protocol::lifetimes::Lifetimes;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::master_key::Source;
 
 pub use declared::{Declared, DeclaredUser};
+pub use keys::KeySection;
 pub use offer::{AuthenticationSection, AuthorizationSection};
 pub use outbound::OutboundSection;
 pub use print::Line;
@@ -153,16 +154,6 @@ pub enum NonceUse {
     AllClients,
 }
 
-/// `[keys]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct KeySection {
-    /// How long a key signs, in days. 0: until `countersign key rotate`.
-    pub rotation_days: u64,
-    /// How long a key is published before it signs, in seconds.
-    pub announce_s: u64,
-}
-
 /// `[secrets]`
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -177,16 +168,6 @@ pub struct SecretSection {
 impl std::fmt::Debug for SecretSection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SecretSection").finish_non_exhaustive()
-    }
-}
-
-impl Default for KeySection {
-    fn default() -> Self {
-        let default = key_schedule::Settings::default();
-        Self {
-            rotation_days: default.rotation.map_or(0, |rotation| rotation.as_secs() / DAY),
-            announce_s: default.announce.as_secs(),
-        }
     }
 }
 
@@ -417,17 +398,6 @@ impl Config {
             (Some(text), _) => Source::Text(text.clone().into()),
             (None, Some(path)) => Source::File(path.clone()),
             (None, None) => Source::Own(self.data_dir.join("master.key")),
-        }
-    }
-
-    /// The schedule of the keys.
-    #[must_use]
-    pub fn key_settings(&self) -> key_schedule::Settings {
-        let days = self.keys.rotation_days;
-        key_schedule::Settings {
-            rotation: (days > 0).then(|| Duration::from_secs(days * DAY)),
-            announce: Duration::from_secs(self.keys.announce_s),
-            lives: key_schedule::Lives::new(&self.lifetimes()),
         }
     }
 

@@ -210,3 +210,27 @@ fn a_pushed_request_waits_for_seconds_or_minutes() {
     let insisting = format!("{GOOD}\n[authorization]\nrequire_pushed = true");
     assert!(load(&insisting, &[]).unwrap().0.authorization.require_pushed);
 }
+
+#[test]
+fn what_is_offered_has_to_be_something() {
+    let refused = |more: &str| load(&format!("{GOOD}\n{more}"), &[]).unwrap_err().to_string();
+    for (more, word) in [
+        ("[keys]\nalgorithms = [\"HS256\"]", "keys.algorithms"),
+        ("[authentication]\nacr = [\"two words\"]", "authentication.acr"),
+        ("[authorization]\ndetails_types = [\"\"]", "authorization.details_types"),
+    ] {
+        assert!(refused(more).contains(word), "{more}");
+    }
+    let unknown =
+        GOOD.replace("redirect_uris", "authorization_details_types = [\"a\"]\nredirect_uris");
+    assert!(load(&unknown, &[]).unwrap_err().to_string().contains("details_types"));
+    let offered = format!(
+        "{unknown}\n[authorization]\ndetails_types = [\"a\"]\n\
+        [authentication]\nacr = []\n[keys]\nalgorithms = [\"ES384\", \"ES384\"]"
+    );
+    let (config, _) = load(&offered, &[]).unwrap();
+    assert_eq!(config.offer().details_types, ["a"]);
+    assert_eq!(config.offer().acr, [""; 0]);
+    assert_eq!(config.algorithms().len(), 1);
+    assert_eq!(load(GOOD, &[]).unwrap().0.offer().acr, ["1"]);
+}

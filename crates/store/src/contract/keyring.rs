@@ -30,7 +30,7 @@ async fn states(store: &dyn Store, usage: KeyUse) -> Result<Vec<(String, KeyStat
 async fn begun(store: &dyn Store) -> Checked {
     let keys =
         vec![signing_key("first", Algorithm::ES256), signing_key("second", Algorithm::ES256)];
-    let change = KeyChange { uses: &[ES256], ..key_change(Wish::Schedule, keys, NOW) };
+    let change = KeyChange { uses: vec![ES256], ..key_change(Wish::Schedule, keys, NOW) };
     store.change_keys(change).await?;
     Ok(())
 }
@@ -43,7 +43,7 @@ async fn change(
 ) -> Result<KeysChanged, StoreError> {
     let candidates = candidates.iter().map(|kid| signing_key(kid, Algorithm::ES256)).collect();
     let change = key_change(wish, candidates, later(seconds));
-    store.change_keys(KeyChange { uses: &[ES256], ..change }).await
+    store.change_keys(KeyChange { uses: vec![ES256], ..change }).await
 }
 
 pub(super) async fn of_many_first_keys_one_of_each_use_signs(store: Arc<dyn Store>) -> Checked {
@@ -95,7 +95,7 @@ pub(super) async fn longer_tokens_are_remembered(store: Arc<dyn Store>) -> Check
     begun(&*store).await?;
     let mut long = key_change(Wish::Schedule, vec![], later(1));
     long.settings.lives.signed = Duration::from_millis(86_399_001);
-    store.change_keys(KeyChange { uses: &[ES256], ..long }).await?;
+    store.change_keys(KeyChange { uses: vec![ES256], ..long }).await?;
     change(&*store, Wish::Schedule, &[], 2).await?;
     let lives: Vec<_> = store.keys().await?.iter().map(|key| key.life.longest_token).collect();
     assert_eq!(lives, [Duration::from_secs(DAY); 2], "and never too short");
@@ -174,7 +174,7 @@ pub(super) async fn all_keys_are_sealed_anew_or_none(store: Arc<dyn Store>) -> C
     };
     let begin = |kid, wish| {
         let change = key_change(wish, vec![by(&old, kid)], NOW);
-        store.change_keys(KeyChange { uses: &[ES256], ..change })
+        store.change_keys(KeyChange { uses: vec![ES256], ..change })
     };
     begin("first", Wish::Schedule).await?;
     begin("second", Wish::Schedule).await?;
@@ -208,7 +208,7 @@ pub(super) async fn all_keys_are_sealed_anew_or_none(store: Arc<dyn Store>) -> C
     let wish = Wish::Rotate { usage: ES256, force: true };
     assert_eq!(begin("third", wish.clone()).await?, KeysChanged::SealedWithAnOldKey);
     let change = key_change(wish, vec![by(&both(), "third")], NOW);
-    let done = store.change_keys(KeyChange { uses: &[ES256], ..change }).await?;
+    let done = store.change_keys(KeyChange { uses: vec![ES256], ..change }).await?;
     assert!(matches!(done, KeysChanged::Done { .. }), "{done:?}");
     Ok(())
 }

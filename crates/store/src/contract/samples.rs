@@ -173,10 +173,9 @@ pub(crate) fn signing_key(kid: &str, algorithm: Algorithm) -> SealedKey {
 
 /// What the keys' schedule says at `now`, with these keys to choose from.
 pub(crate) fn key_change(wish: Wish, candidates: Vec<SealedKey>, now: Timestamp) -> KeyChange {
-    const USES: &[KeyUse] =
-        &[KeyUse::Signature(Algorithm::ES256), KeyUse::Signature(Algorithm::Ed25519)];
+    let uses = vec![KeyUse::Signature(Algorithm::ES256), KeyUse::Signature(Algorithm::Ed25519)];
     let settings = key_schedule::Settings::default();
-    KeyChange { wish, uses: USES, settings, candidates, now }
+    KeyChange { wish, uses, settings, candidates, now }
 }
 
 /// Begins these grants, without remembering a consent.

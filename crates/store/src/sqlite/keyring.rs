@@ -46,7 +46,7 @@ pub(super) fn change(connection: &Connection, mut change: KeyChange) -> Result<K
     }
     let now = change.now;
     let before: Vec<_> = all(connection)?.into_iter().map(|key| key.life).collect();
-    let steps = match decide(&before, change.uses, &change.settings, &change.wish, now) {
+    let steps = match decide(&before, &change.uses, &change.settings, &change.wish, now) {
         Ok(steps) => steps,
         Err(refusal) => return Ok(KeysChanged::Refused(refusal)),
     };

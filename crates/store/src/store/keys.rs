@@ -11,7 +11,7 @@ pub struct KeyChange {
     /// What is wished, beside what is due.
     pub wish: Wish,
     /// The uses that there are keys for.
-    pub uses: &'static [KeyUse],
+    pub uses: Vec<KeyUse>,
     /// The numbers of the schedule.
     pub settings: key_schedule::Settings,
     /// New keys, in case that some are needed. Those that are not are forgotten.

@@ -138,7 +138,7 @@ async fn the_authentication_context_is_told_where_it_was_asked_for() {
                 Ok(id["acr"].clone())
             }
         };
-        assert_eq!(got, expected.map_err(|code| code), "{more:?}");
+        assert_eq!(got, expected, "{more:?}");
     }
 }
 

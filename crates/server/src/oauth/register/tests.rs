@@ -295,7 +295,10 @@ async fn the_list_of_a_sector_is_asked_for_and_counts() {
     let routes = Router::new().route("/list", list).route("/moved", moved);
     let remote = RemoteSite::start(routes).await;
     let site = Fixture::open_with(OPEN).await;
-    let with = |url: &str, redirect: &str| json!({ "redirect_uris": [redirect], "sector_identifier_uri": url });
+    let with = |url: &str, redirect: &str| {
+        let redirect_uris = [redirect];
+        json!({ "redirect_uris": redirect_uris, "sector_identifier_uri": url })
+    };
     let (list, good) = (remote.url("/list"), "https://rp.example/cb");
     let told = register(&site, &with(&list, good)).await;
     assert_eq!((told.status, told.text("sector_identifier_uri")), (201, &*list));

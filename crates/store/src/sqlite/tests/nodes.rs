@@ -143,7 +143,7 @@ async fn both_agree_which_key_signs_through_many_rotations() {
                     let now = later(round * DAY + node as u64 * 1_800);
                     let key = signing_key(&format!("{round} {node}"), Algorithm::ES256);
                     let mut change = key_change(Wish::Schedule, vec![key], now);
-                    change.uses = &change.uses[..1];
+                    change.uses.truncate(1);
                     change.settings.rotation = Some(Duration::from_secs(5 * DAY));
                     store.change_keys(change).await.unwrap();
                     let keys = store.keys().await.unwrap();
