@@ -91,6 +91,12 @@ pub struct Client {
     /// The only algorithm of its assertions; any that fits its keys when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub token_endpoint_auth_signing_alg: Option<Algorithm>,
+    /// Resources whose access tokens it may exchange (RFC 8693), beside those that it protects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchange_audiences: Vec<String>,
+    /// What it exchanges tokens for does not say that it acts for somebody: it passes for them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub danger_impersonation: bool,
     /// Its assertions may name the URL of the token endpoint as their audience, as was usual before
     /// RFC 10070: another server that knows this URL could then use them here.
     #[serde(default, skip_serializing_if = "is_false")]

@@ -21,6 +21,7 @@
 //! | [`claims_request`], [`authorization_details`] | what is asked for beside scope |
 //! | [`grant_details`], [`offer`] | what of it a grant keeps, and what there is here |
 //! | [`authorization_code`], [`device_code`], [`refresh_family`] | the rules for using them |
+//! | [`token_exchange`] | a token for the next API |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
 //! | [`revocation`], [`follower`] | events that end tokens before their time, and who has them |
@@ -67,6 +68,7 @@ pub mod session;
 pub mod status_list;
 pub mod throttle;
 pub mod token;
+pub mod token_exchange;
 pub mod token_format;
 pub mod wire;
 

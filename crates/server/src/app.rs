@@ -411,16 +411,19 @@ impl App {
     /// Makes this server itself refuse the tokens that it has just ended, without waiting for the
     /// news to come back from the store.
     pub(crate) fn deny(&self, ended: &Ended) {
-        if let Some(EndedClient { client_id, issued_until }) = &ended.client {
-            let revoked = Revoked::Client { client_id, issued_until: *issued_until };
-            self.denied.insert(revoked, ended.expires_at);
-            self.metrics.revocations.inc();
-            return;
-        }
-        for grant in &ended.grants {
+        let grants = match &ended.client {
+            Some(EndedClient { client_id, issued_until, exchanged }) => {
+                let revoked = Revoked::Client { client_id, issued_until: *issued_until };
+                self.denied.insert(revoked, ended.expires_at);
+                self.metrics.revocations.inc();
+                exchanged
+            }
+            None => &ended.grants,
+        };
+        for grant in grants {
             self.denied.insert(Revoked::Grant(&grant.to_string()), ended.expires_at);
         }
-        self.metrics.revocations.inc_by(ended.grants.len() as u64);
+        self.metrics.revocations.inc_by(grants.len() as u64);
     }
 
     /// The same for one grant that a rule has ended. The news from the store may make it last

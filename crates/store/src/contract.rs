@@ -72,6 +72,7 @@ const RULES: &[Rule] = rules! {
         of_many_at_once_one_ends_a_grant
         a_client_is_ended_and_published_as_one
         a_client_loses_what_was_issued_before_the_clock_was_set_back
+        an_exchanged_grant_is_published_with_its_client
         a_shorter_lifetime_forgets_no_revocation
         an_ended_grant_never_comes_back
         everything_of_a_person_ends_in_one_step

@@ -165,6 +165,9 @@ pub struct EndedClient {
     pub client_id: String,
     /// Up to which second of issue, in seconds since the epoch.
     pub issued_until: u64,
+    /// Those of its grants of which other clients have tokens: each was published by itself as
+    /// well.
+    pub exchanged: Vec<GrantId>,
 }
 
 /// How keeping a pushed authorization request went.
@@ -288,6 +291,10 @@ pub trait Store: Registrations + Send + Sync + 'static {
         token: ListedToken,
         moment: Moment,
     ) -> Answer<'_, Uncommitted<(RotationOutcome, Option<StatusIndex>)>>;
+    /// Notes that a token of a grant is exchanged for one of another client, which carries the same
+    /// `grant_id`. From then on the end of the client, too, is published for this grant by itself.
+    /// `None` if the grant does not live; then nothing may be given for it.
+    fn exchange_grant(&self, id: GrantId, now: Timestamp) -> Answer<'_, Option<Grant>>;
     /// Begins a device's request, if there is room.
     fn begin_device(&self, request: DeviceRequest, now: Timestamp) -> Answer<'_, DeviceBegun>;
     /// A device's request by what its person types.

@@ -65,6 +65,7 @@ impl Client {
         {
             faults.push("authorization_code needs at least one of redirect_uris".into());
         }
+        faults.extend(self.exchange_faults());
         faults.extend(self.algorithm_faults());
         faults.extend(security_profile::faults(self));
         faults.extend(self.url_faults());
@@ -79,7 +80,8 @@ impl Client {
                     .into(),
             );
         }
-        for resource in self.resources.iter().chain(&self.protects) {
+        let resources = self.resources.iter().chain(&self.protects);
+        for resource in resources.chain(&self.exchange_audiences) {
             if !is_resource(resource) {
                 faults.push(format!(
                     "{resource:?} can't be a resource: it must be an absolute URI without fragment"
@@ -125,6 +127,34 @@ impl Client {
             (!web).then(|| format!("{name} is not an http or https address"))
         };
         asked.into_iter().filter_map(unfit).chain(shown.into_iter().filter_map(odd))
+    }
+
+    fn exchange_faults(&self) -> Vec<String> {
+        let exchanges = self.may_use(GrantType::TokenExchange);
+        let fault = |bad: bool, why: &str| bad.then(|| why.to_owned());
+        let set = !self.exchange_audiences.is_empty() || self.danger_impersonation;
+        [
+            fault(
+                exchanges && !self.is_confidential(),
+                "token exchange needs a client that authenticates",
+            ),
+            fault(
+                exchanges && self.resources.is_empty(),
+                "token exchange needs resources: where the tokens are to be used",
+            ),
+            fault(
+                exchanges && self.protects.is_empty() && self.exchange_audiences.is_empty(),
+                "token exchange needs protects or exchange_audiences: whose tokens to exchange",
+            ),
+            fault(
+                !exchanges && set,
+                "exchange_audiences and danger_impersonation are for a client that may use token \
+                 exchange",
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn algorithm_faults(&self) -> impl Iterator<Item = String> {

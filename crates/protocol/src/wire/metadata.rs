@@ -11,7 +11,7 @@ use crate::keyring;
 use crate::offer::Offer;
 use crate::release;
 use crate::wire::authorize::{ResponseMode, request_object};
-use crate::wire::token;
+use crate::wire::{token, token_exchange};
 use openid::OpenIdMetadata;
 
 /// The metadata document, served under both well-known names.
@@ -67,8 +67,13 @@ pub struct Metadata {
     authorization_encryption_enc_values_supported: Vec<&'static str>,
 }
 
-const GRANT_TYPES: &[&str] =
-    &["authorization_code", "refresh_token", "client_credentials", token::DEVICE_CODE];
+const GRANT_TYPES: &[&str] = &[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    token::DEVICE_CODE,
+    token_exchange::GRANT_TYPE,
+];
 const CLIENT_AUTH: &[&str] =
     &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 const CONFIDENTIAL_AUTH: &[&str] =

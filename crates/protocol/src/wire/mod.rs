@@ -7,3 +7,4 @@ pub mod logout;
 pub mod metadata;
 pub mod params;
 pub mod token;
+pub mod token_exchange;

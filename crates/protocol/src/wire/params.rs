@@ -9,8 +9,8 @@ const VALUE_MAX_BYTES: usize = 8_192;
 /// A whole request may stand in one value, as a signed token.
 const OBJECT_MAX_BYTES: usize = countersign_jose::jwt::MAX_BYTES;
 
-/// The parameters that may stand several times (RFC 8707 §2).
-const REPEATABLE: &[&str] = &["resource"];
+/// The parameters that may stand several times (RFC 8707 §2, RFC 8693 §2.1).
+const REPEATABLE: &[&str] = &["resource", "audience"];
 
 /// Decoded parameters in the order in which they came.
 #[derive(Clone, Default)]

@@ -4,6 +4,7 @@ use countersign_jose::base64url;
 use serde::Serialize;
 
 use super::params::Params;
+use super::token_exchange::{self, ExchangeRequest};
 use crate::authorization_details::AuthorizationDetails;
 use crate::client::{Credentials, unauthenticated};
 use crate::client_assertion;
@@ -50,6 +51,8 @@ pub enum GrantRequest {
         /// The code itself.
         device_code: String,
     },
+    /// A token for the next API.
+    TokenExchange(Box<ExchangeRequest>),
 }
 
 impl std::fmt::Debug for GrantRequest {
@@ -59,6 +62,7 @@ impl std::fmt::Debug for GrantRequest {
             Self::RefreshToken { .. } => "RefreshToken",
             Self::ClientCredentials => "ClientCredentials",
             Self::DeviceCode { .. } => "DeviceCode",
+            Self::TokenExchange(_) => "TokenExchange",
         })
     }
 }
@@ -83,6 +87,9 @@ impl TokenRequest {
             "client_credentials" => GrantRequest::ClientCredentials,
             DEVICE_CODE => {
                 GrantRequest::DeviceCode { device_code: params.require("device_code")?.to_owned() }
+            }
+            token_exchange::GRANT_TYPE => {
+                GrantRequest::TokenExchange(Box::new(ExchangeRequest::parse(params)?))
             }
             _ => {
                 return Err(OAuthError::new(
@@ -203,6 +210,9 @@ fn form_decode(text: &str) -> Option<String> {
 pub struct TokenAnswer {
     /// The access token.
     pub access_token: String,
+    /// What kind of token that is, after an exchange (RFC 8693 §2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
     /// The scheme under which it is used: `Bearer` or `DPoP`.
     pub token_type: &'static str,
     /// Seconds until the access token expires.

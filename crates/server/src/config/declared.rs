@@ -77,6 +77,11 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
              could use here (RFC 10070)"
         ));
     }
+    if client.danger_impersonation {
+        warnings.push(format!(
+            "client {name}: danger_impersonation hides from APIs that it acts for others"
+        ));
+    }
     if let Some(secret) = secret {
         if secret.chars().count() < SECRET_MIN_CHARS {
             let why =

@@ -3,6 +3,7 @@
 mod client_credentials;
 mod code;
 mod device;
+mod exchange;
 mod issue;
 mod listing;
 mod refresh;
@@ -48,6 +49,9 @@ pub(crate) async fn post(
         }
         GrantRequest::DeviceCode { device_code } => {
             device::poll(app, &client, &device_code, asked).await?
+        }
+        GrantRequest::TokenExchange(request) => {
+            exchange::exchange(app, &client, *request, asked).await?
         }
         GrantRequest::ClientCredentials => client_credentials::grant(app, &client, asked).await?,
     };

@@ -158,6 +158,28 @@ pub(super) async fn a_client_loses_what_was_issued_before_the_clock_was_set_back
     Ok(())
 }
 
+/// A token that was exchanged belongs to another client, so the end of the first one is not enough.
+pub(super) async fn an_exchanged_grant_is_published_with_its_client(
+    store: Arc<dyn Store>,
+) -> Checked {
+    begin(&*store, assorted()).await?;
+    let exchange = |number, at| store.exchange_grant(grant(number).id, at);
+    assert_eq!(exchange(9, NOW).await?, None, "there is no such grant");
+    for _ in 0..2 {
+        assert_eq!(exchange(1, NOW).await?, Some(grant(1)));
+    }
+    let dead = grant(1).idle_expires_at;
+    assert_eq!(exchange(1, dead).await?, None, "not even one that was exchanged before");
+    assert_eq!(exchange(3, dead).await?, None);
+    let shop = GrantSelector::Client("shop".into());
+    let ended = store.end_grants(shop, EndReason::OperatorRevoked, moment(NOW)).await?;
+    assert_eq!(ended.client.expect("the client").exchanged, [grant(1).id]);
+    let told: Vec<_> = published(&*store).await?.into_iter().map(|event| event.id).collect();
+    assert_eq!(told, ["shop".to_owned(), grant(1).id.to_string()]);
+    assert_eq!((ended.seq, exchange(1, NOW).await?, exchange(3, NOW).await?), (2, None, None));
+    Ok(())
+}
+
 /// Tokens that live longer than today's are still about: their revocation has to outlive them.
 pub(super) async fn a_shorter_lifetime_forgets_no_revocation(store: Arc<dyn Store>) -> Checked {
     let (hour, minute) = (Duration::from_secs(3_600), Duration::from_secs(60));

@@ -228,7 +228,11 @@ pub(super) fn end_selected(
     let keep_offline = matches!(selector, GrantSelector::Session(_));
     let expires_at = lifetime::horizon(connection, moment)?;
     let client = match selector {
-        GrantSelector::Client(client_id) => Some(end_client(connection, client_id, moment)?),
+        GrantSelector::Client(client_id) => Some(EndedClient {
+            issued_until: end_client(connection, client_id, moment)?,
+            exchanged: publish_exchanged(connection, client_id, expires_at)?,
+            client_id: client_id.clone(),
+        }),
         _ => None,
     };
     let mut grants = Vec::new();
@@ -255,17 +259,55 @@ pub(super) fn end_selected(
     Ok(Ended { grants, client, expires_at, seq: position::read(connection)?.revocation })
 }
 
-/// Publishes that the tokens of a client have ended.
-pub(super) fn end_client(
-    connection: &Connection,
-    client_id: &str,
-    moment: Moment,
-) -> Result<EndedClient> {
+/// Publishes that the tokens of a client have ended. Answers up to which second of issue.
+pub(super) fn end_client(connection: &Connection, client_id: &str, moment: Moment) -> Result<u64> {
     let latest_issue = lifetime::latest_issue(connection)?;
     let issued_until = client_issued_until(moment.present(), latest_issue);
     let expires_at = lifetime::horizon(connection, moment)?;
     revocation::add_client(connection, client_id, issued_until, expires_at)?;
-    Ok(EndedClient { client_id: client_id.to_owned(), issued_until })
+    Ok(issued_until)
+}
+
+/// Publishes the grants of a client that are about to end and of which other clients have tokens.
+fn publish_exchanged(
+    connection: &Connection,
+    client_id: &str,
+    expires_at: Timestamp,
+) -> Result<Vec<GrantId>> {
+    let ids: Vec<GrantId> = connection
+        .prepare_cached(
+            "SELECT id FROM grants
+             WHERE client_id = ?1 AND ended_at IS NULL AND exchanged = 1 ORDER BY id",
+        )?
+        .query_map([client_id], |row| row.get(0).map(|Id(id)| id))?
+        .collect::<Result<_>>()?;
+    for id in &ids {
+        revocation::add(connection, RevokedKind::Grant, &id.to_string(), expires_at)?;
+    }
+    Ok(ids)
+}
+
+/// A grant of which it is noted that other clients have tokens of it.
+pub(super) fn known_as_exchanged(connection: &Connection, id: GrantId) -> Result<Option<Grant>> {
+    connection
+        .prepare_cached(&format!("{} AND exchanged = 1", find_statement()))?
+        .query_row([Id(id)], read)
+        .optional()
+}
+
+/// Notes that other clients get tokens of a grant, if it lives.
+pub(super) fn exchange(
+    connection: &Connection,
+    id: GrantId,
+    now: Timestamp,
+) -> Result<Option<Grant>> {
+    let Some(grant) = find(connection, id)?.filter(|grant| grant.is_live(now)) else {
+        return Ok(None);
+    };
+    connection
+        .prepare_cached("UPDATE grants SET exchanged = 1 WHERE id = ?1")?
+        .execute([Id(id)])?;
+    Ok(Some(grant))
 }
 
 fn end(connection: &Connection, grant: &Grant, reason: EndReason, moment: Moment) -> Result<()> {

@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0012_grant_details.sql"),
     include_str!("migrations/0013_pushed_request.sql"),
     include_str!("migrations/0014_registration.sql"),
+    include_str!("migrations/0015_exchanged.sql"),
 ];
 
 /// The version of the schema, if the file is ours and not too new. Changes nothing.

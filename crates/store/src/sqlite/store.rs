@@ -65,11 +65,15 @@ impl SqliteStore {
         mut ended: Ended,
         moment: Moment,
     ) -> Result<Ended, StoreError> {
-        while let Some(EndedClient { client_id, issued_until }) = ended.client.clone()
-            && issued_until < moment.present().as_secs()
-        {
+        while let Some(client) = ended.client.take() {
+            if client.issued_until >= moment.present().as_secs() {
+                ended.client = Some(client);
+                break;
+            }
+            let EndedClient { client_id, exchanged, .. } = client;
             let again = self.writer.commit(move |connection| {
-                let client = grant::end_client(connection, &client_id, moment)?;
+                let issued_until = grant::end_client(connection, &client_id, moment)?;
+                let client = EndedClient { client_id, issued_until, exchanged };
                 Ok((client, position::read(connection)?.revocation))
             });
             let (client, seq) = again.await?;
@@ -224,6 +228,16 @@ impl Store for SqliteStore {
             let place = lives.then(|| status::add(connection, &token)).transpose()?;
             Ok((outcome, place))
         }))
+    }
+
+    fn exchange_grant(&self, id: GrantId, now: Timestamp) -> Answer<'_, Option<Grant>> {
+        Box::pin(async move {
+            // Noted once, so the next time nothing has to be written.
+            if let Some(known) = self.readers.read(|c| grant::known_as_exchanged(c, id))? {
+                return Ok(Some(known).filter(|grant| grant.is_live(now)));
+            }
+            self.writer.commit(move |connection| grant::exchange(connection, id, now)).await
+        })
     }
 
     fn begin_device(&self, request: DeviceRequest, now: Timestamp) -> Answer<'_, DeviceBegun> {

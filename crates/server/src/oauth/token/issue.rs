@@ -12,6 +12,7 @@ use countersign_protocol::token::with_details;
 use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
+use serde_json::{Map, Value};
 
 use super::super::sender::Proved;
 use super::listing::Listed;
@@ -27,6 +28,17 @@ pub(super) struct Asked {
     pub(super) authorization_details: Option<AuthorizationDetails>,
     /// The key or certificate that the request proved to hold.
     pub(super) proved: Proved,
+}
+
+impl Asked {
+    /// For grants whose tokens carry no details (RFC 9396 §5.1), whatever is asked for.
+    pub(super) fn refuse_details(&self) -> Result<(), OAuthError> {
+        if self.authorization_details.as_ref().is_none_or(AuthorizationDetails::is_empty) {
+            return Ok(());
+        }
+        let why = "tokens of this grant type carry no authorization_details";
+        Err(OAuthError::new(ErrorCode::InvalidAuthorizationDetails, why))
+    }
 }
 
 /// The tokens that a grant is to give now.
@@ -107,7 +119,7 @@ pub(super) async fn for_grant(
         authorization_expires_in: seconds(grant.expires_at),
         id_token,
         authorization_details: details.clone(),
-        ..answer(app, access_token, &claims, scope)
+        ..answer(access_token, &claims, scope)
     })
 }
 
@@ -122,14 +134,37 @@ pub(super) async fn for_client(
     let claims = issuing.access_token_for_client(&client.client_id, scope, audience);
     let claims = with_details(claims, &details);
     let claims = AccessToken { confirmation: sender.confirmation(), ..claims };
+    let answer = alone(app, client, claims, scope).await?;
+    Ok(TokenAnswer { authorization_details: details, ..answer })
+}
+
+/// An access token that comes without others.
+pub(super) async fn alone(
+    app: &App,
+    client: &Client,
+    claims: AccessToken,
+    scope: &Scope,
+) -> Result<TokenAnswer, ErrorAnswer> {
     let listed = if client.status_list {
         Some(Listed::of_client(app, client, &claims).await?)
     } else {
         None
     };
     let access_token = access_token(app, client, &claims, listed.as_ref()).await?;
-    let answer = answer(app, access_token, &claims, scope);
-    Ok(TokenAnswer { authorization_details: details, ..answer })
+    Ok(answer(access_token, &claims, scope))
+}
+
+/// What the scope lets an access token say about the person.
+pub(super) async fn personal_claims(
+    app: &App,
+    subject: &str,
+    scope: &Scope,
+) -> Result<Map<String, Value>, ErrorAnswer> {
+    if !scope.contains("roles") {
+        return Ok(Map::new());
+    }
+    let account = app.store().account(subject).await?;
+    Ok(account.map(|account| release::access_token_claims(&account, scope)).unwrap_or_default())
 }
 
 /// The resources of this access token: those that were named, or all of the grant's. The rule
@@ -175,11 +210,12 @@ fn refresh_token(app: &App, grant: &Grant) -> String {
 }
 
 /// The answer for an access token alone.
-fn answer(app: &App, access_token: String, claims: &AccessToken, scope: &Scope) -> TokenAnswer {
+fn answer(access_token: String, claims: &AccessToken, scope: &Scope) -> TokenAnswer {
     TokenAnswer {
         access_token,
+        issued_token_type: None,
         token_type: token_type(claims.confirmation.as_ref()),
-        expires_in: app.lifetimes.access_token.as_secs(),
+        expires_in: claims.expires_at - claims.issued_at,
         refresh_token: None,
         refresh_token_timeout: None,
         authorization_expires_in: None,
