@@ -21,7 +21,7 @@
 //! | [`claims_request`], [`authorization_details`] | what is asked for beside scope |
 //! | [`grant_details`], [`offer`] | what of it a grant keeps, and what there is here |
 //! | [`authorization_code`], [`device_code`], [`refresh_family`] | the rules for using them |
-//! | [`token_exchange`] | a token for the next API |
+//! | [`token_exchange`], [`jwt_grant`] | tokens for tokens, of this server and of others |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
 //! | [`revocation`], [`follower`] | events that end tokens before their time, and who has them |
@@ -43,6 +43,7 @@ pub mod grant;
 pub mod grant_details;
 pub mod grant_token;
 pub mod introspection;
+pub mod jwt_grant;
 pub mod key_schedule;
 pub mod keyring;
 pub mod lifetimes;

@@ -1,5 +1,6 @@
 //! What every handler works with.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use countersign_jose::{AccessToken, Algorithm, IdTokenHint, Policy, SigningKey};
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::GrantId;
 use countersign_protocol::grant_token;
+use countersign_protocol::jwt_grant::TrustedIssuer;
 use countersign_protocol::key_schedule;
 use countersign_protocol::keyring;
 use countersign_protocol::lifetimes::{
@@ -66,6 +68,8 @@ pub(crate) struct App {
     pub(crate) fast_forward_until: Option<Timestamp>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) offer: Offer,
+    /// Other issuers whose word is taken, by their identifiers.
+    pub(crate) trusted_issuers: HashMap<String, TrustedIssuer>,
     pub(crate) site: Site,
     /// Asks at URLs that others named.
     pub(crate) outbound: Arc<Outbound>,
@@ -138,6 +142,8 @@ impl Shared {
             .with_offer(&app.offer)
             .with_pushed_requests(app.authorization.require_pushed)
             .with_sender_constraint(algorithms, certificates);
+        let metadata =
+            if app.trusted_issuers.is_empty() { metadata } else { metadata.with_trusted_issuers() };
         let metadata = Document::metadata(&metadata);
         Self { metadata, app, sample: None }
     }
@@ -152,6 +158,7 @@ pub(crate) struct Parts {
     pub(crate) outbound: Outbound,
     pub(crate) offer: Offer,
     pub(crate) self_registration: SelfRegistration,
+    pub(crate) trusted_issuers: Vec<TrustedIssuer>,
     pub(crate) keys: ServingKeys,
     /// What tokens are to be signed with beside the usual.
     pub(crate) algorithms: Vec<Algorithm>,
@@ -186,6 +193,11 @@ impl App {
             offer: parts.offer,
             self_registration: parts.self_registration,
             keys: Keys::new(parts.keys, parts.algorithms),
+            trusted_issuers: parts
+                .trusted_issuers
+                .into_iter()
+                .map(|trusted| (trusted.issuer.clone(), trusted))
+                .collect(),
             key_settings: parts.key_settings,
             denied: DenySet::new(),
             followers: Arc::default(),

@@ -141,6 +141,7 @@ pub(crate) async fn assemble(
         outbound,
         offer: config.offer(),
         self_registration: SelfRegistration::new(config),
+        trusted_issuers: config.trusted_issuers.clone(),
         sender_constraint: sender_constraint(config),
         authorization: config.authorization.clone(),
         keys,

@@ -53,6 +53,9 @@ impl Client {
         if !self.is_confidential() && self.may_use(GrantType::ClientCredentials) {
             faults.push("client_credentials needs a client that authenticates".into());
         }
+        if !self.is_confidential() && self.may_use(GrantType::JwtBearer) {
+            faults.push("the JWT bearer grant needs a client that authenticates".into());
+        }
         if !self.is_confidential() && !self.protects.is_empty() {
             faults.push("a client that protects a resource has to authenticate".into());
         }

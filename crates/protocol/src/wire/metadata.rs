@@ -7,6 +7,7 @@ use countersign_jose::jwe::{ContentEncryption, KeyManagement};
 use serde::Serialize;
 
 use crate::client_assertion;
+use crate::jwt_grant;
 use crate::keyring;
 use crate::offer::Offer;
 use crate::release;
@@ -35,7 +36,7 @@ pub struct Metadata {
     status_list_aggregation_endpoint: String,
     response_types_supported: &'static [&'static str],
     response_modes_supported: &'static [&'static str],
-    grant_types_supported: &'static [&'static str],
+    grant_types_supported: Vec<&'static str>,
     scopes_supported: Vec<&'static str>,
     #[serde(flatten)]
     openid: OpenIdMetadata,
@@ -104,7 +105,7 @@ impl Metadata {
             status_list_aggregation_endpoint: at("/status-lists"),
             response_types_supported: &["code"],
             response_modes_supported: ResponseMode::NAMES,
-            grant_types_supported: GRANT_TYPES,
+            grant_types_supported: GRANT_TYPES.to_vec(),
             scopes_supported: release::KNOWN_SCOPES.iter().map(|scope| scope.name).collect(),
             openid: OpenIdMetadata::new(&Offer::default()),
             token_endpoint_auth_methods_supported: CLIENT_AUTH,
@@ -153,6 +154,13 @@ impl Metadata {
     #[must_use]
     pub fn with_offer(self, offer: &Offer) -> Self {
         Self { openid: OpenIdMetadata::new(offer), ..self }
+    }
+
+    /// Tells that the word of other issuers is taken (RFC 7523 §2.1).
+    #[must_use]
+    pub fn with_trusted_issuers(mut self) -> Self {
+        self.grant_types_supported.push(jwt_grant::GRANT_TYPE);
+        self
     }
 
     /// Tells the algorithms of DPoP proofs (RFC 9449 §5.1), and whether tokens can be bound to

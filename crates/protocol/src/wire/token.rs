@@ -9,6 +9,7 @@ use crate::authorization_details::AuthorizationDetails;
 use crate::client::{Credentials, unauthenticated};
 use crate::client_assertion;
 use crate::error::{ErrorCode, OAuthError};
+use crate::jwt_grant;
 use crate::scope::Scope;
 
 /// `grant_type` of a device (RFC 8628 §3.4).
@@ -51,6 +52,11 @@ pub enum GrantRequest {
         /// The code itself.
         device_code: String,
     },
+    /// The word of another issuer.
+    JwtBearer {
+        /// Its assertion.
+        assertion: String,
+    },
     /// A token for the next API.
     TokenExchange(Box<ExchangeRequest>),
 }
@@ -62,6 +68,7 @@ impl std::fmt::Debug for GrantRequest {
             Self::RefreshToken { .. } => "RefreshToken",
             Self::ClientCredentials => "ClientCredentials",
             Self::DeviceCode { .. } => "DeviceCode",
+            Self::JwtBearer { .. } => "JwtBearer",
             Self::TokenExchange(_) => "TokenExchange",
         })
     }
@@ -87,6 +94,9 @@ impl TokenRequest {
             "client_credentials" => GrantRequest::ClientCredentials,
             DEVICE_CODE => {
                 GrantRequest::DeviceCode { device_code: params.require("device_code")?.to_owned() }
+            }
+            jwt_grant::GRANT_TYPE => {
+                GrantRequest::JwtBearer { assertion: params.require("assertion")?.to_owned() }
             }
             token_exchange::GRANT_TYPE => {
                 GrantRequest::TokenExchange(Box::new(ExchangeRequest::parse(params)?))

@@ -50,6 +50,22 @@ impl Config {
             }
         }
         faults.extend(self.declared_faults());
+        faults.extend(self.trust_faults());
+        faults
+    }
+
+    fn trust_faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut seen = HashSet::new();
+        for trusted in &self.trusted_issuers {
+            let name = &trusted.issuer;
+            if trusted.issuer == self.issuer {
+                faults.push(format!("trusted_issuer {name} is this server itself"));
+            }
+            if !seen.insert(name) {
+                faults.push(format!("trusted_issuer {name} is declared twice"));
+            }
+        }
         faults
     }
 

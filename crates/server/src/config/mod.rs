@@ -8,6 +8,7 @@ mod outbound;
 mod print;
 mod registration;
 mod sources;
+mod trusted;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use countersign_protocol::Timestamp;
 use countersign_protocol::client::Client;
+use countersign_protocol::jwt_grant::TrustedIssuer;
 use countersign_protocol::lifetimes::Lifetimes;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -65,6 +67,8 @@ pub struct Config {
     pub clients: Vec<Client>,
     /// Declared users, brought up to date at each start.
     pub users: Vec<DeclaredUser>,
+    /// Other issuers whose word is taken.
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// What works but should be looked at, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -254,6 +258,8 @@ struct Raw {
     clients: Vec<toml::Table>,
     #[serde(default, rename = "user")]
     users: Vec<toml::Table>,
+    #[serde(default, rename = "trusted_issuer")]
+    trusted_issuers: Vec<toml::Table>,
 }
 
 /// TLS is ended in front of this server, so with an https issuer every connection is a proxy's.
@@ -346,6 +352,13 @@ impl Config {
                 Err(fault) => faults.push(fault),
             }
         }
+        let mut trusted_issuers = Vec::new();
+        for issuer in raw.trusted_issuers {
+            match trusted::issuer(issuer) {
+                Ok(issuer) => trusted_issuers.push(issuer),
+                Err(fault) => faults.push(fault),
+            }
+        }
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
@@ -371,6 +384,7 @@ impl Config {
             secrets: raw.secrets,
             clients,
             users,
+            trusted_issuers,
             warnings,
         })
     }

@@ -45,7 +45,13 @@ impl Config {
         let names = |ids: Vec<&str>| Value::from(ids);
         let clients = self.clients.iter().map(|client| client.client_id.as_str()).collect();
         let users = self.users.iter().map(|user| user.username.as_str()).collect();
-        for (name, ids) in [("client", names(clients)), ("user", names(users))] {
+        let trusted = self.trusted_issuers.iter().map(|one| one.issuer.as_str()).collect();
+        let lists = [
+            ("client", names(clients)),
+            ("user", names(users)),
+            ("trusted_issuer", names(trusted)),
+        ];
+        for (name, ids) in lists {
             lines.push(Line { name: name.to_owned(), value: ids, origin: sources.of(name) });
         }
         lines

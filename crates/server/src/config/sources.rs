@@ -99,8 +99,8 @@ fn read_value(text: &str) -> Value {
 
 fn set(table: &mut Table, name: &str, value: Value) -> Result<(), String> {
     match name.split_once('.') {
-        None if name == "client" || name == "user" => {
-            Err("clients and users are declared in the file".to_owned())
+        None if matches!(name, "client" | "user" | "trusted_issuer") => {
+            Err("clients, users and trusted issuers are declared in the file".to_owned())
         }
         None => {
             table.insert(name.to_owned(), value);

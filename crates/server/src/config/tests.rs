@@ -106,6 +106,34 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn an_issuer_is_trusted_in_so_many_words() {
+    const KEY: &str = "{ kty = \"OKP\", crv = \"Ed25519\", \
+        x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }";
+    let trusted = format!(
+        "{GOOD}\n[[trusted_issuer]]\nissuer = \"https://corp.example\"\nclients = [\"web\"]\n\
+         subject = \"username\"\njwks = {{ keys = [{KEY}] }}"
+    );
+    assert_eq!(load(&trusted, &[]).unwrap().0.trusted_issuers.len(), 1);
+    for (what, from, to) in [
+        ("this server itself", "https://corp.example", "https://id.example.com"),
+        ("empty", "https://corp.example", ""),
+        ("nobody", "clients = [\"web\"]", "clients = []"),
+        ("missing field `clients`", "clients = [\"web\"]", ""),
+        ("missing field `subject`", "subject = \"username\"", ""),
+        ("unknown variant", "\"username\"", "\"email\""),
+        ("unknown field", "subject = ", "audience = \"x\"\nsubject = "),
+        ("jwks", KEY, ""),
+        ("jwks", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "x"),
+    ] {
+        let error = load(&trusted.replace(from, to), &[]).unwrap_err().to_string();
+        assert!(error.contains("trusted_issuer") && error.contains(what), "{what}: {error}");
+    }
+    let (_, again) = trusted.split_once("[[trusted_issuer]]").unwrap();
+    let twice = format!("{trusted}\n[[trusted_issuer]]{again}");
+    assert!(load(&twice, &[]).unwrap_err().to_string().contains("declared twice"));
+}
+
+#[test]
 fn a_proxy_that_nobody_listed_is_pointed_at() {
     assert_eq!(load(GOOD, &[]).unwrap().0.warnings, [NO_PROXY]);
     let listed = [("COUNTERSIGN__SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#)];

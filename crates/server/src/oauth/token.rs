@@ -5,6 +5,7 @@ mod code;
 mod device;
 mod exchange;
 mod issue;
+mod jwt_bearer;
 mod listing;
 mod refresh;
 
@@ -49,6 +50,9 @@ pub(crate) async fn post(
         }
         GrantRequest::DeviceCode { device_code } => {
             device::poll(app, &client, &device_code, asked).await?
+        }
+        GrantRequest::JwtBearer { assertion } => {
+            jwt_bearer::grant(app, &client, &assertion, asked).await?
         }
         GrantRequest::TokenExchange(request) => {
             exchange::exchange(app, &client, *request, asked).await?

@@ -62,6 +62,7 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
         secrets: SecretSection::default(),
         clients,
         users,
+        trusted_issuers: Vec::new(),
         warnings: Vec::new(),
     }
 }
