@@ -34,13 +34,22 @@ pub enum SubjectIs {
     Client,
 }
 
+/// Where the keys of an issuer are.
+#[derive(Clone, Debug)]
+pub enum IssuerKeys {
+    /// Here.
+    Inline(KeySet),
+    /// It publishes them at this URL.
+    Published(String),
+}
+
 /// An issuer whose word the operator takes.
 #[derive(Clone, Debug)]
 pub struct TrustedIssuer {
     /// `iss`.
     pub issuer: String,
     /// The keys that it signs with.
-    pub keys: KeySet,
+    pub keys: IssuerKeys,
     /// The clients that may bring its assertions.
     pub clients: Vec<String>,
     /// Whom it speaks about.
@@ -60,12 +69,13 @@ pub struct Accepted {
     pub until: Timestamp,
 }
 
-/// Judges an assertion that was made for `issuer`, which is this server.
+/// Judges an assertion with the keys of its issuer. It was made for `issuer`, which is this server.
 ///
 /// # Errors
 /// The first rule that it breaks, for the log. The client only hears `invalid_grant`.
 pub fn verify(
     trusted: &TrustedIssuer,
+    keys: &KeySet,
     assertion: &str,
     issuer: &str,
     now: Timestamp,
@@ -73,7 +83,7 @@ pub fn verify(
     let algorithms = client_assertion::ALGORITHMS;
     let policy = Policy::<IdToken>::id_token(&trusted.issuer, issuer, algorithms)?;
     let policy = policy.leeway(LEEWAY).max_age(LIFETIME_MAX);
-    let token = policy.verify(&trusted.keys, assertion, now)?;
+    let token = policy.verify(keys, assertion, now)?;
     // RFC 10070 lets a grant have the token endpoint as its audience; another server could know
     // that URL as well.
     if token.audience != [issuer] {
@@ -118,10 +128,10 @@ mod tests {
     const THEIRS: &str = "https://corp.example";
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-    fn trusted(key: &SigningKey) -> TrustedIssuer {
+    fn trusted() -> TrustedIssuer {
         TrustedIssuer {
             issuer: THEIRS.to_owned(),
-            keys: KeySet::new([key.verifying_key()]),
+            keys: IssuerKeys::Published("https://corp.example/keys".to_owned()),
             clients: vec!["batch".to_owned()],
             subject_is: SubjectIs::Username,
             subject_prefix: "corp:".to_owned(),
@@ -138,10 +148,9 @@ mod tests {
     fn each_rule_is_asked_for() {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         let other = SigningKey::generate(Algorithm::ES256).unwrap();
-        let trusted = trusted(&key);
-        let judge = |typ: &str, claims: &Value| {
-            verify(&trusted, &jwt::sign(&key, typ, claims).unwrap(), ISSUER, NOW)
-        };
+        let (trusted, keys) = (trusted(), KeySet::new([key.verifying_key()]));
+        let verify = |text: &str| super::verify(&trusted, &keys, text, ISSUER, NOW);
+        let judge = |typ: &str, claims: &Value| verify(&jwt::sign(&key, typ, claims).unwrap());
         let accepted = judge("JWT", &claims()).unwrap();
         let until = NOW.plus(Duration::from_secs(90));
         let expected = Accepted { subject: "alice".into(), token_id: "a1".into(), until };
@@ -183,11 +192,11 @@ mod tests {
             assert_eq!(judge(typ, &claims()), Err(Error::WrongType), "{typ}");
         }
         let foreign = jwt::sign(&other, "JWT", &claims()).unwrap();
-        assert!(verify(&trusted, &foreign, ISSUER, NOW).is_err());
+        assert!(verify(&foreign).is_err());
         assert_eq!(claimed_issuer(&foreign).as_deref(), Some(THEIRS));
         assert_eq!(claimed_issuer("a.b.c"), None);
         let secret = SigningKey::from_secret(Algorithm::HS256, &[7; 64]).unwrap();
         let secret = jwt::sign(&secret, "JWT", &claims()).unwrap();
-        assert_eq!(verify(&trusted, &secret, ISSUER, NOW), Err(Error::AlgorithmNotAllowed));
+        assert_eq!(verify(&secret), Err(Error::AlgorithmNotAllowed));
     }
 }

@@ -1,7 +1,8 @@
 //! The public keys of clients. Those that stand in a registration are read there; those that a
 //! client publishes (`jwks_uri`) are fetched, kept for as long as their server says within bounds,
 //! and fetched again when something is signed with a key that is not among them. That costs at most
-//! one request a pause, whatever strangers send in the name of the client.
+//! one request a pause, whatever strangers send in the name of the client. The same holds for other
+//! issuers whose word is taken.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,13 +106,29 @@ impl App {
         client: &Client,
         judge: impl Fn(&KeySet) -> Result<T, Error>,
     ) -> Result<T, ClientKeyError> {
-        let keys = self.client_keys(client).await?;
+        if let Some(registered) = ClientKeys::registered(client) {
+            return Ok(judge(registered?.signatures())?);
+        }
+        let url = client.jwks_uri.as_deref().ok_or(ClientKeyError::None)?;
+        self.judge_with_keys_at(url, judge).await
+    }
+
+    /// The same with the keys that are published at a URL.
+    ///
+    /// # Errors
+    /// Those of `judge`, or when there are no keys.
+    pub(crate) async fn judge_with_keys_at<T>(
+        &self,
+        url: &str,
+        judge: impl Fn(&KeySet) -> Result<T, Error>,
+    ) -> Result<T, ClientKeyError> {
+        let keys = self.published_keys.current(&self.outbound, url).await;
+        let keys = keys.ok_or(ClientKeyError::Unavailable)?;
         let error = match judge(keys.signatures()) {
             Ok(good) => return Ok(good),
             Err(error) => error,
         };
-        if let Some(url) = &client.jwks_uri
-            && may_be_outdated(&error)
+        if may_be_outdated(&error)
             && let Some(newer) = self.published_keys.newer(&self.outbound, url, &keys).await
         {
             return Ok(judge(newer.signatures())?);

@@ -122,6 +122,8 @@ fn an_issuer_is_trusted_in_so_many_words() {
         ("missing field `subject`", "subject = \"username\"", ""),
         ("unknown variant", "\"username\"", "\"email\""),
         ("unknown field", "subject = ", "audience = \"x\"\nsubject = "),
+        ("one of them", "jwks = ", "jwks_uri = \"https://corp.example/keys\"\njwks = "),
+        ("not https", "jwks = ", "jwks_uri = \"http://corp.example/keys\"\n# "),
         ("jwks", KEY, ""),
         ("jwks", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "x"),
     ] {

@@ -2,7 +2,8 @@
 
 use countersign_jose::KeySet;
 use countersign_protocol::client_assertion;
-use countersign_protocol::jwt_grant::{SubjectIs, TrustedIssuer};
+use countersign_protocol::jwt_grant::{IssuerKeys, SubjectIs, TrustedIssuer};
+use countersign_protocol::remote_url::RemoteUrl;
 use serde::Deserialize;
 
 /// A `[[trusted_issuer]]` as it is written.
@@ -10,7 +11,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 struct Raw {
     issuer: String,
-    jwks: serde_json::Value,
+    jwks: Option<serde_json::Value>,
+    jwks_uri: Option<String>,
     clients: Vec<String>,
     subject: SubjectIs,
     #[serde(default)]
@@ -23,11 +25,7 @@ pub(super) fn issuer(table: toml::Table) -> Result<TrustedIssuer, String> {
     let fault = |why: String| format!("trusted_issuer {name}: {why}");
     let raw: Raw =
         table.try_into().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
-    if let Some(why) = client_assertion::key_faults(&raw.jwks).into_iter().next() {
-        return Err(fault(why));
-    }
-    let (keys, _) = KeySet::from_jwks_json(raw.jwks.to_string().as_bytes())
-        .map_err(|error| fault(format!("jwks: {error}")))?;
+    let keys = keys(raw.jwks.as_ref(), raw.jwks_uri).map_err(&fault)?;
     if raw.issuer.is_empty() {
         return Err(fault("issuer is empty".into()));
     }
@@ -41,4 +39,21 @@ pub(super) fn issuer(table: toml::Table) -> Result<TrustedIssuer, String> {
         subject_is: raw.subject,
         subject_prefix: raw.subject_prefix,
     })
+}
+
+fn keys(jwks: Option<&serde_json::Value>, jwks_uri: Option<String>) -> Result<IssuerKeys, String> {
+    match (jwks, jwks_uri) {
+        (Some(jwks), None) => {
+            if let Some(why) = client_assertion::key_faults(jwks).into_iter().next() {
+                return Err(why);
+            }
+            let keys = KeySet::from_jwks_json(jwks.to_string().as_bytes());
+            keys.map(|(keys, _)| IssuerKeys::Inline(keys)).map_err(|e| format!("jwks: {e}"))
+        }
+        (None, Some(url)) => match RemoteUrl::parse(&url, true) {
+            Ok(_) => Ok(IssuerKeys::Published(url)),
+            Err(why) => Err(format!("jwks_uri can't be used: {why}")),
+        },
+        _ => Err("give jwks or jwks_uri, one of them".to_owned()),
+    }
 }

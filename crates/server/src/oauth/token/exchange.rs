@@ -51,11 +51,7 @@ pub(super) async fn exchange(
     let grant = note(app, &subject, now).await?;
     proved.use_once(app, now).await?;
     let claims = claims(app, client, &grant, &judged, now).await?;
-    let claims = AccessToken {
-        acr: subject.acr.clone(),
-        confirmation: proved.sender.confirmation(),
-        ..claims
-    };
+    let claims = AccessToken { confirmation: proved.sender.confirmation(), ..claims };
     let answer = issue::alone(app, client, claims, &judged.scope).await?;
     if client.status_list {
         // The list may have learnt of the end of the grant before it learnt of this token.

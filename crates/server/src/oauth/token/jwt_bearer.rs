@@ -1,12 +1,12 @@
 //! A token for the word of another issuer (RFC 7523 §2.1).
 
-use countersign_jose::AccessToken;
+use countersign_jose::{AccessToken, KeySet};
 use countersign_protocol::account::{Account, canonical_username};
 use countersign_protocol::authorization_details::AuthorizationDetails;
 use countersign_protocol::client::{self, Client, GrantType};
 use countersign_protocol::grant::{EndReason, Grant, GrantId, Sender};
 use countersign_protocol::grant_details::GrantDetails;
-use countersign_protocol::jwt_grant::{self, Accepted, SubjectIs, TrustedIssuer};
+use countersign_protocol::jwt_grant::{self, Accepted, IssuerKeys, SubjectIs, TrustedIssuer};
 use countersign_protocol::scope::Scope;
 use countersign_protocol::wire::token::TokenAnswer;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
@@ -15,6 +15,7 @@ use countersign_verify::ReplayError;
 
 use super::issue::{self, Asked};
 use crate::app::App;
+use crate::client_keys::ClientKeyError;
 use crate::process::{self, SystemRandom};
 use crate::web::oauth_error::ErrorAnswer;
 
@@ -31,7 +32,7 @@ pub(super) async fn grant(
     }
     asked.refuse_details()?;
     let now = process::now();
-    let (trusted, accepted) = judge(app, client, assertion, now)?;
+    let (trusted, accepted) = judge(app, client, assertion, now).await?;
     let own = trusted.subject_is == SubjectIs::Client;
     let whose = if own { GrantType::ClientCredentials } else { GrantType::JwtBearer };
     let scope = client.grantable_scope(asked.scope.as_ref(), whose)?;
@@ -58,7 +59,7 @@ pub(super) async fn grant(
     Ok(answer)
 }
 
-fn judge<'a>(
+async fn judge<'a>(
     app: &'a App,
     client: &Client,
     assertion: &str,
@@ -71,7 +72,11 @@ fn judge<'a>(
         let why = "the client may not bring assertions of this issuer";
         return Err(OAuthError::new(ErrorCode::UnauthorizedClient, why));
     }
-    let accepted = jwt_grant::verify(trusted, assertion, &app.issuer, now);
+    let judge = |keys: &KeySet| jwt_grant::verify(trusted, keys, assertion, &app.issuer, now);
+    let accepted = match &trusted.keys {
+        IssuerKeys::Inline(keys) => judge(keys).map_err(ClientKeyError::from),
+        IssuerKeys::Published(url) => app.judge_with_keys_at(url, judge).await,
+    };
     let accepted = accepted.map_err(|error| {
         let issuer = &trusted.issuer;
         tracing::info!(issuer, code = error.code(), %error, "an assertion was refused");

@@ -1,11 +1,16 @@
 //! The word of another issuer, and what others try with it.
 
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::routing::get;
 use countersign_jose::{Algorithm, SigningKey, jwt};
 use countersign_protocol::random;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::fixture::Fixture;
+use crate::remote_site::RemoteSite;
 
 const ISSUER: &str = "http://127.0.0.1:8080";
 const CORP: &str = "https://corp.example";
@@ -145,6 +150,33 @@ async fn only_the_word_of_a_trusted_issuer_for_this_server_counts() {
     let (status, answer) = ask(&site, "batch", &corp(&|_| {}), "openid").await;
     assert_eq!((status, &answer["error"]), (400, &"invalid_scope".into()));
     assert_eq!(ask(&site, "batch", &corp(&|_| {}), "orders").await.0, 200);
+}
+
+#[tokio::test]
+async fn an_issuer_may_publish_its_keys_and_replace_them() {
+    let keys = [(); 3].map(|()| SigningKey::generate(Algorithm::ES256).unwrap());
+    let published = Arc::new(Mutex::new(String::new()));
+    let told = Arc::clone(&published);
+    let publish = |key: &SigningKey| {
+        *published.lock().unwrap() = json!({ "keys": [key.public_jwk()] }).to_string();
+    };
+    publish(&keys[0]);
+    let answer = get(move || async move { told.lock().unwrap().clone() });
+    let corp = RemoteSite::start(Router::new().route("/keys", answer)).await;
+    let site = Fixture::open_with(&format!(
+        "[[client]]\nclient_id = \"batch\"\nclient_secret = \"a secret of batch, long\"\n\
+         grant_types = [\"{}\"]\n\
+         [[trusted_issuer]]\nissuer = \"{CORP}\"\njwks_uri = \"{}\"\nclients = [\"batch\"]\n\
+         subject = \"username\"\nsubject_prefix = \"corp:\"",
+        jwt_grant::GRANT_TYPE,
+        corp.url("/keys")
+    ))
+    .await;
+    assert_eq!(ask(&site, "batch", &assertion(&keys[0], CORP, |_| {}), "").await.0, 200);
+    publish(&keys[1]);
+    assert_eq!(ask(&site, "batch", &assertion(&keys[1], CORP, |_| {}), "").await.0, 200);
+    let stranger = assertion(&keys[2], CORP, |_| {});
+    assert_eq!(error(&site, "batch", &stranger).await, "invalid_grant");
 }
 
 #[tokio::test]
