@@ -8,8 +8,8 @@ use countersign_tests::relying_party::{CHALLENGE, Tokens, VERIFIER};
 use countersign_tests::shared::Shared;
 use serde_json::{Value, json};
 
-use super::flow::{Ask, Flow, Login, Mode, header, is_refused, now, random};
-use super::party::{CAROL, Party, SERVER, carol};
+use super::flow::{Ask, Flow, Login, Mode, header, is_refused, now, part, sign};
+use super::party::{CAROL, OBJECT_KEY, OBJECT_PATH, Party, SERVER, SITE, carol};
 
 const PROFILE: [&str; 14] = [
     "name",
@@ -303,41 +303,41 @@ pub(super) fn server_client_secret_post(mode: Mode) {
 
 /// A request object without a signature, with these claims.
 fn unsigned(claims: &Value) -> String {
-    let part =
-        |value: &Value| base64_simd::URL_SAFE_NO_PAD.encode_to_string(value.to_string().as_bytes());
-    format!("{}.{}.", part(&json!({"alg": "none"})), part(claims))
+    format!("{}.{}.", part(&json!({ "alg": "none" })), part(claims))
+}
+
+/// A client that may send request objects. Nobody is promised that unsigned ones are taken.
+fn flow_with_objects(mode: Mode) -> Flow {
+    let flow = Flow::new(SERVER.server(), Party::signing(), mode);
+    let offered = &flow.metadata()["request_object_signing_alg_values_supported"];
+    let offered = offered.as_array().expect("a list");
+    assert!(!offered.is_empty() && !offered.contains(&json!("none")), "{offered:?}");
+    flow
 }
 
 /// The claims of a request object for this request.
 fn claims_of(flow: &Flow, ask: &Ask) -> Value {
-    let mut claims = json!({"iss": flow.party.id, "aud": flow.server.site.issuer()});
-    for name in ["response_type", "client_id", "redirect_uri", "scope", "state", "nonce"] {
-        claims[name] = json!(ask.get(name).expect("it is always there"));
+    let mut claims = json!({ "iss": flow.party.id, "aud": flow.server.site.issuer() });
+    for (name, value) in ask.fields() {
+        claims[name] = json!(value);
     }
     claims
 }
 
-/// Nobody is promised that `none` would be taken.
-fn offers_no_unsigned_object(flow: &Flow) {
-    let offered = &flow.metadata()["request_object_signing_alg_values_supported"];
-    let none = offered.as_array().is_some_and(|names| names.contains(&json!("none")));
-    assert!(!none, "{offered}");
-}
-
-/// Nothing is fetched that was not registered, and what is there would have to be signed.
+/// Rejected: what is signed by nobody could have been written by anybody.
 pub(super) fn request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(mode: Mode) {
-    let mut flow = flow(mode);
-    offers_no_unsigned_object(&flow);
-    let uri = format!("https://rp.example/{}", random());
-    let ask = flow.ask().with("request_uri", &uri);
+    let mut flow = flow_with_objects(mode);
+    let ask = flow.ask();
+    let object = unsigned(&claims_of(&flow, &ask));
+    SITE.publish(OBJECT_PATH, "application/oauth-authz-req+jwt", object.as_bytes());
+    let ask = ask.with("request_uri", &SITE.url(OBJECT_PATH));
     let arrival = flow.arrive(&ask);
-    assert_eq!(flow.error(&ask, &arrival), "invalid_request_uri");
+    assert_eq!(flow.error(&ask, &arrival), "invalid_request_object");
 }
 
-/// Request objects are taken, but none without a signature.
+/// Rejected, as above.
 pub(super) fn unsigned_request_object_supported_correctly_or_rejected_as_unsupported(mode: Mode) {
-    let mut flow = flow(mode);
-    offers_no_unsigned_object(&flow);
+    let mut flow = flow_with_objects(mode);
     let ask = flow.ask();
     let ask = ask.clone().with("request", &unsigned(&claims_of(&flow, &ask)));
     let arrival = flow.arrive(&ask);
@@ -353,16 +353,29 @@ pub(super) fn claims_essential(mode: Mode) {
     assert!(!login.id.extra.contains_key("name"), "it was not asked for there: {:?}", login.id);
 }
 
-/// The module's request object is unsigned, and so it is not read at all: an address in it counts
-/// as little as one that is not registered.
+/// The module's request object is unsigned, and refused. In a signed one the address counts, and
+/// the one outside, which is not registered, does not.
 pub(super) fn ensure_request_object_with_redirect_uri(mode: Mode) {
-    let mut flow = flow(mode);
+    let mut flow = flow_with_objects(mode);
     let ask = flow.ask();
-    let object = unsigned(&claims_of(&flow, &ask));
-    let ask = ask.with("request", &object).with("redirect_uri", "https://rp.example/other");
-    let path = flow.path(&ask);
+    let mut claims = claims_of(&flow, &ask);
+    if mode == Mode::FormPost {
+        claims["response_mode"] = json!("form_post");
+    }
+    let with = |object: &str| {
+        let ask = ask.clone().with("redirect_uri", "https://rp.example/other");
+        ask.with("request", object)
+    };
+    let path = flow.path(&with(&unsigned(&claims)));
     let answer = flow.browser.visit(&path);
     assert_eq!((answer.status, answer.header("location")), (400, None), "{}", answer.text());
+
+    let key = &*OBJECT_KEY;
+    let typ = "oauth-authz-req+jwt";
+    let header = json!({ "alg": "ES256", "typ": typ, "kid": key.key_id() });
+    let signed = with(&sign(key, &header, &claims));
+    let arrival = flow.arrive(&signed);
+    flow.finish(&ask, &arrival, &[]);
 }
 
 pub(super) fn refresh_token(mode: Mode) {

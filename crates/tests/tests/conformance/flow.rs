@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use countersign_jose::{Algorithm, IdToken, KeySet, Policy, Timestamp, jwt};
+use countersign_jose::{Algorithm, IdToken, KeySet, Policy, SigningKey, Timestamp, jwt};
 use countersign_tests::browser::{Arrival, Browser};
 use countersign_tests::http::{Answer, Request, encode};
 use countersign_tests::relying_party::Tokens;
@@ -288,6 +288,18 @@ pub(super) fn published_keys(server: &Server<'_>) -> KeySet {
 pub(super) fn header(token: &str) -> Value {
     let unverified = jwt::peek(token).expect("a JWT");
     serde_json::from_str(unverified.header_json()).expect("JSON")
+}
+
+/// A token by hand: any header, any claims.
+pub(super) fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let input = format!("{}.{}", part(header), part(claims));
+    let signature = key.sign(input.as_bytes()).expect("it can be signed");
+    format!("{input}.{}", base64_simd::URL_SAFE_NO_PAD.encode_to_string(signature))
+}
+
+/// A part of a token.
+pub(super) fn part(value: &Value) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(value.to_string().as_bytes())
 }
 
 /// RFC 6749 section 5.1.

@@ -1,4 +1,4 @@
-//! oidcc-formpost-basic-certification-test-plan: the code flow, answered by a form.
+//! oidcc-formpost-basic-certification-test-plan: the modules of the Basic plan, answered by a form.
 
 use super::flow::Mode;
 

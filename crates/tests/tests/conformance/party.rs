@@ -3,9 +3,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
+use std::sync::LazyLock;
+
+use countersign_jose::{Algorithm, SigningKey};
 
 use countersign_tests::binary;
 use countersign_tests::browser::Person;
+use countersign_tests::client_site::ClientSite;
 use countersign_tests::folder::Folder;
 use countersign_tests::http::Request;
 use countersign_tests::shared::Shared;
@@ -64,6 +68,12 @@ impl Party {
     /// One whose id tokens are signed with RS256.
     pub(super) fn rs256() -> Self {
         Self::new("rs256", "id_token_signed_response_alg = \"RS256\"")
+    }
+
+    /// One that signs its requests, or has them at its site.
+    pub(super) fn signing() -> Self {
+        let (jwks, uri) = (jwks(&OBJECT_KEY), SITE.url(OBJECT_PATH));
+        Self::new("signing", &format!("{jwks}request_uris = [{uri:?}]"))
     }
 
     /// A form request with this client's authentication.
@@ -126,9 +136,28 @@ pub(super) fn carol() -> String {
             postal_code = \"10178\", country = \"Germany\" }\n"
 }
 
+/// The key of [`Party::signing`].
+pub(super) static OBJECT_KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::generate(Algorithm::ES256).expect("a key"));
+
+/// The site of [`Party::signing`].
+pub(super) static SITE: LazyLock<ClientSite> = LazyLock::new(ClientSite::open);
+
+/// Where its request object is.
+pub(super) const OBJECT_PATH: &str = "/request.jwt";
+
+/// The line of a registration with the public half of a key.
+pub(super) fn jwks(key: &SigningKey) -> String {
+    let jwk = serde_json::to_value(key.public_jwk().expect("a public half")).expect("JSON");
+    let members = jwk.as_object().expect("a JWK is an object").iter();
+    let members: Vec<String> = members.map(|(name, value)| format!("{name} = {value}")).collect();
+    format!("jwks = {{ keys = [{{ {} }}] }}\n", members.join(", "))
+}
+
 /// The server of the plans whose clients are registered by hand.
 pub(super) static SERVER: Shared = Shared::new(|| {
-    let parties = [Party::first(), Party::second(), Party::posting(), Party::rs256()];
+    let parties =
+        [Party::first(), Party::second(), Party::posting(), Party::rs256(), Party::signing()];
     parties.iter().map(Party::declaration).collect::<String>() + &carol()
 });
 
