@@ -38,6 +38,7 @@ modules! {
     ensure_authorization_code_is_bound_to_client,
     attempt_reuse_authorization_code_after_one_second,
     ensure_token_endpoint_fails_with_expired_auth_code,
+    ensure_signed_client_assertion_with_rs256_fails,
     ensure_client_assertion_in_token_endpoint,
     ensure_client_assertion_with_exp_is_5_minutes_in_past_fails,
     ensure_client_assertion_with_wrong_aud_fails,

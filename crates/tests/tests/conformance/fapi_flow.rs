@@ -18,6 +18,9 @@ use super::flow::{
 };
 use super::party::{CAROL, REDIRECT_URI, carol, jwks};
 
+/// The type of a request object.
+pub(super) const OBJECT: &str = "oauth-authz-req+jwt";
+
 /// Which of the two plans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Profile {
@@ -31,33 +34,54 @@ pub(super) enum Profile {
 pub(super) struct Signer {
     pub(super) id: &'static str,
     pub(super) key: SigningKey,
+    /// Another one, of an algorithm that is not good enough.
+    weak: Option<SigningKey>,
     profile: Profile,
 }
 
 impl Signer {
     fn new(id: &'static str, profile: Profile) -> Self {
-        Self { id, key: SigningKey::generate(Algorithm::ES256).expect("a key"), profile }
+        Self {
+            id,
+            key: SigningKey::generate(Algorithm::ES256).expect("a key"),
+            weak: None,
+            profile,
+        }
+    }
+
+    fn of_rsa(id: &'static str, profile: Profile) -> Self {
+        let [key, weak] = [Algorithm::PS256, Algorithm::RS256]
+            .map(|algorithm| SigningKey::generate(algorithm).expect("a key"));
+        Self { id, key, weak: Some(weak), profile }
     }
 
     /// The client that most modules are about.
     pub(super) fn first(profile: Profile) -> &'static Self {
-        &SIGNERS[if profile == Profile::Security { 0 } else { 2 }]
+        &SIGNERS[if profile == Profile::Security { 0 } else { 3 }]
     }
 
     /// Another one.
     pub(super) fn second(profile: Profile) -> &'static Self {
-        &SIGNERS[if profile == Profile::Security { 1 } else { 3 }]
+        &SIGNERS[if profile == Profile::Security { 1 } else { 4 }]
     }
 
+    /// One with keys of RSA, for PS256 and for RS256.
+    pub(super) fn rsa(profile: Profile) -> &'static Self {
+        &SIGNERS[if profile == Profile::Security { 2 } else { 5 }]
+    }
+
+    /// The profile alone says what the client is held to.
     fn declaration(&self) -> String {
-        let signed = self.profile == Profile::MessageSigning;
+        let profile = match self.profile {
+            Profile::Security => "fapi2-security",
+            Profile::MessageSigning => "fapi2-message-signing",
+        };
         format!(
-            "[[client]]\nclient_id = {:?}\ntoken_endpoint_auth_method = \"private_key_jwt\"\n\
-             redirect_uris = [{REDIRECT_URI:?}]\ndpop_bound_access_tokens = true\n\
-             require_pushed_authorization_requests = true\n\
-             require_signed_request_object = {signed}\n{}",
+            "[[client]]\nclient_id = {:?}\nprofile = {profile:?}\n\
+             token_endpoint_auth_method = \"private_key_jwt\"\n\
+             redirect_uris = [{REDIRECT_URI:?}]\ndpop_bound_access_tokens = true\n{}",
             self.id,
-            jwks(&self.key)
+            jwks([&self.key].into_iter().chain(&self.weak))
         )
     }
 
@@ -72,21 +96,34 @@ impl Signer {
 
     /// An assertion with these claims.
     pub(super) fn assertion(&self, claims: &Value) -> String {
-        sign(&self.key, &self.header("JWT"), claims)
+        self.sign("JWT", claims)
     }
 
-    /// The header of what this client signs.
-    pub(super) fn header(&self, typ: &str) -> Value {
-        json!({ "alg": self.key.algorithm().name(), "typ": typ, "kid": self.key.key_id() })
+    /// What this client signs.
+    pub(super) fn sign(&self, typ: &str, claims: &Value) -> String {
+        sign_as(&self.key, typ, claims)
+    }
+
+    /// The same with its other key.
+    pub(super) fn sign_weakly(&self, typ: &str, claims: &Value) -> String {
+        sign_as(self.weak.as_ref().expect("it has one"), typ, claims)
     }
 }
 
-static SIGNERS: LazyLock<[Signer; 4]> = LazyLock::new(|| {
+fn sign_as(key: &SigningKey, typ: &str, claims: &Value) -> String {
+    let header = json!({ "alg": key.algorithm().name(), "typ": typ, "kid": key.key_id() });
+    sign(key, &header, claims)
+}
+
+static SIGNERS: LazyLock<[Signer; 6]> = LazyLock::new(|| {
+    let [plain, signing] = [Profile::Security, Profile::MessageSigning];
     [
-        Signer::new("plain-1", Profile::Security),
-        Signer::new("plain-2", Profile::Security),
-        Signer::new("signing-1", Profile::MessageSigning),
-        Signer::new("signing-2", Profile::MessageSigning),
+        Signer::new("plain-1", plain),
+        Signer::new("plain-2", plain),
+        Signer::of_rsa("plain-rsa", plain),
+        Signer::new("signing-1", signing),
+        Signer::new("signing-2", signing),
+        Signer::of_rsa("signing-rsa", signing),
     ]
 });
 
@@ -180,6 +217,11 @@ impl Fapi {
         Self::at(&SERVER, Signer::second(profile))
     }
 
+    /// The same, as the client with a key of RSA.
+    pub(super) fn rsa(profile: Profile) -> Self {
+        Self::at(&SERVER, Signer::rsa(profile))
+    }
+
     fn at(server: &Shared, client: &'static Signer) -> Self {
         let server = server.server();
         let browser = Browser::new(server.address());
@@ -220,7 +262,7 @@ impl Fapi {
 
     /// A request object with these claims.
     pub(super) fn object(&self, claims: &Value) -> String {
-        sign(&self.client.key, &self.client.header("oauth-authz-req+jwt"), claims)
+        self.client.sign(OBJECT, claims)
     }
 
     /// Sends a form as this client, with an assertion of these claims.
@@ -269,12 +311,16 @@ impl Fapi {
 
     /// Pushes a request with an assertion of these claims.
     pub(super) fn push_asserting(&self, ask: &Ask, claims: &Value) -> Answer {
-        let assertion = self.client.assertion(claims);
+        self.push_as(ask, &self.client.assertion(claims))
+    }
+
+    /// Pushes a request with this assertion.
+    pub(super) fn push_as(&self, ask: &Ask, assertion: &str) -> Answer {
         let object = self.object(&self.object_claims(ask));
         let signed = [("client_id", self.client.id), ("request", object.as_str())];
         let plain = ask.fields();
         let fields = if self.profile == Profile::Security { &plain[..] } else { &signed };
-        self.send_as("/par", fields, &assertion, None)
+        self.send_as("/par", fields, assertion, None)
     }
 
     /// A proof for a POST of this client.

@@ -72,7 +72,7 @@ impl Party {
 
     /// One that signs its requests, or has them at its site.
     pub(super) fn signing() -> Self {
-        let (jwks, uri) = (jwks(&OBJECT_KEY), SITE.url(OBJECT_PATH));
+        let (jwks, uri) = (jwks([&*OBJECT_KEY]), SITE.url(OBJECT_PATH));
         Self::new("signing", &format!("{jwks}request_uris = [{uri:?}]"))
     }
 
@@ -146,12 +146,16 @@ pub(super) static SITE: LazyLock<ClientSite> = LazyLock::new(ClientSite::open);
 /// Where its request object is.
 pub(super) const OBJECT_PATH: &str = "/request.jwt";
 
-/// The line of a registration with the public half of a key.
-pub(super) fn jwks(key: &SigningKey) -> String {
-    let jwk = serde_json::to_value(key.public_jwk().expect("a public half")).expect("JSON");
-    let members = jwk.as_object().expect("a JWK is an object").iter();
-    let members: Vec<String> = members.map(|(name, value)| format!("{name} = {value}")).collect();
-    format!("jwks = {{ keys = [{{ {} }}] }}\n", members.join(", "))
+/// The line of a registration with the public halves of these keys.
+pub(super) fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> String {
+    let table = |key: &SigningKey| {
+        let jwk = serde_json::to_value(key.public_jwk().expect("a public half")).expect("JSON");
+        let members = jwk.as_object().expect("a JWK is an object").iter();
+        let members: Vec<_> = members.map(|(name, value)| format!("{name} = {value}")).collect();
+        format!("{{ {} }}", members.join(", "))
+    };
+    let tables: Vec<String> = keys.into_iter().map(table).collect();
+    format!("jwks = {{ keys = [{}] }}\n", tables.join(", "))
 }
 
 /// The server of the plans whose clients are registered by hand.
