@@ -24,7 +24,8 @@
 //! | [`token_exchange`], [`jwt_grant`] | tokens for tokens, of this server and of others |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
-//! | [`revocation`], [`follower`] | events that end tokens before their time, and who has them |
+//! | [`revocation`], [`snapshot`] | events that end tokens before their time, all that are alive |
+//! | [`follower`] | which verifiers have them |
 //! | [`status_list`] | the same for verifiers that follow no feed |
 //! | [`key_schedule`], [`keyring`], [`seal`] | keys, when they are replaced, how they are kept |
 
@@ -66,6 +67,7 @@ pub mod scope;
 pub mod seal;
 pub mod security_profile;
 pub mod session;
+pub mod snapshot;
 pub mod status_list;
 pub mod throttle;
 pub mod token;

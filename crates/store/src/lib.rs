@@ -28,6 +28,6 @@ pub use registration::{
 pub use store::{
     Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,
     EndedClient, GrantSelector, KeyChange, KeysChanged, Moment, NewGrant, NewMaster, Position,
-    Pushed, RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
+    Pushed, RotationOutcome, RotationRequest, Seal, StatusList, Store, Use, UsedOnce,
 };
 pub use uncommitted::Uncommitted;

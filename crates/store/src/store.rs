@@ -23,6 +23,7 @@ use countersign_protocol::logout::LogoutNotice;
 use countersign_protocol::refresh_family;
 use countersign_protocol::revocation::Revocation;
 use countersign_protocol::session::Session;
+use countersign_protocol::snapshot::Snapshot;
 use countersign_protocol::status_list::{ListedToken, StatusIndex};
 use countersign_protocol::wire::authorize::pushed::PushedRequest;
 use tokio::sync::watch;
@@ -177,15 +178,6 @@ pub enum Pushed {
     Kept,
     /// There is no room at the moment.
     Full,
-}
-
-/// All live revocations at a place of the total order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Snapshot {
-    /// The place.
-    pub seq: u64,
-    /// The events up to it that can still hit a token.
-    pub events: Vec<Revocation>,
 }
 
 /// What a status list says, at a place of the total order of revocations.

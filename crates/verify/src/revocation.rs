@@ -64,8 +64,23 @@ pub(crate) struct Malformed {
 struct Snapshot<'a> {
     seq: u64,
     #[serde(borrow)]
-    events: Vec<Event<'a>>,
+    revoked: Vec<Group<'a>>,
 }
+
+/// Events that differ in nothing but what they name.
+#[derive(Deserialize)]
+struct Group<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    ids: Vec<Id<'a>>,
+    issued_until: Option<u64>,
+    expires_at: u64,
+}
+
+/// Serde borrows a text only where it stands by itself.
+#[derive(Deserialize)]
+struct Id<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -192,7 +207,17 @@ pub(crate) fn load_snapshot(
 ) -> Result<Loaded, Malformed> {
     let snapshot: Snapshot<'_> = parse("snapshot", json)?;
     let mut loaded = Loaded { seq: snapshot.seq, ..Loaded::default() };
-    for event in snapshot.events {
+    let events =
+        snapshot.revoked.iter().flat_map(|Group { kind, ids, issued_until, expires_at }| {
+            ids.iter().map(move |Id(id)| Event {
+                seq: snapshot.seq,
+                kind: Cow::Borrowed(kind),
+                id: Cow::Borrowed(id),
+                issued_until: *issued_until,
+                expires_at: *expires_at,
+            })
+        });
+    for event in events {
         match event.enter(deny_set, leeway, now) {
             Entered::Done => {}
             Entered::NewKey => loaded.revoked_keys.push(event.id.into_owned()),
@@ -260,6 +285,13 @@ mod tests {
     fn revoked(seq: u64, kind: &str, id: &str) -> Frame {
         let data = format!(r#"{{"seq":{seq},"kind":"{kind}","id":"{id}","expires_at":1100}}"#);
         frame("revoked", &data)
+    }
+
+    /// A snapshot at 43 of one event.
+    fn snapshot_of(event: &Frame) -> String {
+        let mut group: serde_json::Value = serde_json::from_str(&event.data).expect("JSON");
+        group["ids"] = serde_json::json!([group["id"]]);
+        serde_json::json!({ "seq": 43, "revoked": [group] }).to_string()
     }
 
     fn client(seq: u64, issued_until: &str) -> Frame {
@@ -356,7 +388,7 @@ mod tests {
             let (mut state, fed) = loaded_at(42);
             assert!(state.apply(&event, &fed, NOW).is_ok());
             let loaded = DenySet::new();
-            let snapshot = format!(r#"{{"seq":43,"events":[{}]}}"#, event.data);
+            let snapshot = snapshot_of(&event);
             assert!(load_snapshot(snapshot.as_bytes(), &loaded, LEEWAY, NOW).is_ok());
             for deny_set in [fed, loaded] {
                 assert!(deny_set.is_revoked(ended, NOW), "{event:?}");
@@ -372,7 +404,7 @@ mod tests {
         let news = Step::KeyRevoked("k".to_owned());
         assert_eq!(state.apply(&again, &deny_set, NOW).ok(), Some(news));
         assert_eq!(state.apply(&again, &deny_set, NOW).ok(), Some(Step::Continue));
-        let snapshot = format!(r#"{{"seq":43,"events":[{}]}}"#, again.data);
+        let snapshot = snapshot_of(&again);
         for (deny_set, expect) in [(&deny_set, &[][..]), (&DenySet::new(), &["k"])] {
             let loaded = load_snapshot(snapshot.as_bytes(), deny_set, LEEWAY, NOW);
             assert_eq!(loaded.expect("well formed").revoked_keys, expect);
@@ -383,7 +415,7 @@ mod tests {
     fn a_snapshot_of_a_restored_database_moves_back_but_forgets_nothing() {
         let (mut state, deny_set) = loaded_at(42);
         assert!(state.apply(&revoked(43, "token", "new"), &deny_set, NOW).is_ok());
-        let json = br#"{"seq":7,"events":[{"seq":7,"kind":"token","id":"old","expires_at":1100}]}"#;
+        let json = br#"{"seq":7,"revoked":[{"kind":"token","ids":["old"],"expires_at":1100}]}"#;
         let loaded = load_snapshot(json, &deny_set, LEEWAY, NOW).expect("well formed");
         state.adopt(&loaded);
         assert_eq!(state.applied(), Some(7));
@@ -408,15 +440,17 @@ mod tests {
 
     #[test]
     fn a_snapshot_reports_kinds_it_does_not_understand() {
-        let json = br#"{"seq":9,"events":[
-            {"seq":1,"kind":"planet","id":"first","expires_at":1050},
-            {"seq":2,"kind":"planet","id":"live","expires_at":1100},
-            {"seq":3,"kind":"to\u006ben","id":"a\"b","expires_at":1100}]}"#;
+        let json = br#"{"seq":9,"revoked":[
+            {"kind":"planet","ids":["first"],"expires_at":1050},
+            {"kind":"planet","ids":["live"],"expires_at":1100},
+            {"kind":"to\u006ben","ids":["a\"b", "c"],"expires_at":1100}]}"#;
         let deny_set = DenySet::new();
         let loaded = load_snapshot(json, &deny_set, LEEWAY, NOW).expect("well formed");
         assert_eq!(loaded.not_understood_until, Some(Timestamp::from_secs(1_130)));
-        assert!(deny_set.is_revoked(named("a\"b"), NOW));
-        assert_eq!(deny_set.len(), 1);
-        assert!(load_snapshot(br#"{"seq":9}"#, &deny_set, LEEWAY, NOW).is_err());
+        assert!(deny_set.is_revoked(named("a\"b"), NOW) && deny_set.is_revoked(named("c"), NOW));
+        assert_eq!(deny_set.len(), 2);
+        for malformed in [&br#"{"seq":9}"#[..], br#"{"seq":9,"revoked":[{"kind":"token"}]}"#] {
+            assert!(load_snapshot(malformed, &deny_set, LEEWAY, NOW).is_err());
+        }
     }
 }

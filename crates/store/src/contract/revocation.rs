@@ -8,13 +8,14 @@ use countersign_protocol::client::Client;
 use countersign_protocol::key_schedule::Wish;
 use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
+use countersign_protocol::snapshot::Snapshot;
 
 use super::samples::{
     Checked, NOW, begin, client, grant, key_change, later, moment, published, rotate, signing_key,
     token,
 };
 use crate::error::StoreError;
-use crate::store::{Position, Snapshot, Store};
+use crate::store::{Position, Store};
 
 /// Few write at once, so that there are many commits to look between.
 const WRITERS: u64 = 4;

@@ -5,11 +5,11 @@
 
 use countersign_protocol::Timestamp;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
+use countersign_protocol::snapshot::Snapshot;
 use rusqlite::{Connection, Result, Row};
 
 use super::column::{Count, unreadable};
 use super::{position, status};
-use crate::store::Snapshot;
 
 /// Adds an event within the caller's transaction and answers its place. For a client there is
 /// [`add_client`].

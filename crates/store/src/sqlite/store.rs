@@ -14,6 +14,7 @@ use countersign_protocol::lifetimes::Lifetimes;
 use countersign_protocol::logout::LogoutNotice;
 use countersign_protocol::revocation::{Revocation, RevokedKind};
 use countersign_protocol::session::Session;
+use countersign_protocol::snapshot::Snapshot;
 use countersign_protocol::status_list::{ListedToken, StatusIndex};
 use countersign_protocol::wire::authorize::pushed::PushedRequest;
 use rusqlite::Connection;
@@ -27,7 +28,7 @@ use crate::error::StoreError;
 use crate::store::{
     Answer, AuditEntry, CodeOutcome, Consent, DeviceAnswer, DeviceBegun, DeviceOutcome, Ended,
     EndedClient, GrantSelector, KeyChange, KeysChanged, Moment, NewGrant, NewMaster, Position,
-    Pushed, RotationOutcome, RotationRequest, Seal, Snapshot, StatusList, Store, Use, UsedOnce,
+    Pushed, RotationOutcome, RotationRequest, Seal, StatusList, Store, Use, UsedOnce,
 };
 use crate::uncommitted::Uncommitted;
 

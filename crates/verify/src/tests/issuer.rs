@@ -261,9 +261,14 @@ impl Script {
         if path.ends_with("/snapshot") {
             self.snapshots += 1;
             let events = self.only_in_snapshot.iter().chain(&self.events);
-            let events: Vec<&str> = events.map(|(_, event)| event.as_str()).collect();
-            let body = format!(r#"{{"seq":{},"events":[{}]}}"#, self.seq, events.join(","));
-            return respond(self.snapshot_status, body);
+            let groups = events.map(|(_, event)| {
+                let mut group: serde_json::Value = serde_json::from_str(event).expect("JSON");
+                group["ids"] = serde_json::json!([group["id"].take()]);
+                group
+            });
+            let groups: Vec<_> = groups.collect();
+            let body = serde_json::json!({ "seq": self.seq, "revoked": groups });
+            return respond(self.snapshot_status, body.to_string());
         }
         respond(404, String::new())
     }
