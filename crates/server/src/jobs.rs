@@ -21,7 +21,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const LOOK_AT_CLOCK: Duration = Duration::from_millis(100);
 /// After a failure the store is asked again.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
-/// The store is read at least so often, whether it is known to have moved or not.
+/// So often it is noted that nothing has happened.
 const FOLLOW_EVERY: Duration = Duration::from_millis(500);
 /// Revocations that are read from the store at a time.
 const READ_MAX: usize = 1_000;
@@ -29,7 +29,7 @@ const READ_MAX: usize = 1_000;
 /// A server that has not read the revocations for so long says of no token that it is good.
 const FOLLOWED_MAX: Duration = Duration::from_secs(2);
 
-/// When this server last read the revocations from its store.
+/// Up to when this server knows the revocations in its store.
 #[derive(Debug)]
 pub(crate) struct LastFollowed {
     origin: Instant,
@@ -62,22 +62,25 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<Master>) {
     let (mut applied, mut catalogue) = (None, position.borrow().catalogue);
     app.followed_at.note(Instant::now());
     loop {
-        let (newest, begun) = (*position.borrow_and_update(), Instant::now());
+        // In this order: the position says all that had happened by then.
+        let looked_at = Instant::from_std(app.store().looked_at());
+        let newest = *position.borrow_and_update();
         let step = async {
             // The keys first: none that was revoked signs any more when its revocation is told.
             if catalogue != newest.catalogue {
                 keys::reload(&app, &master).await?;
                 catalogue = newest.catalogue;
             }
-            loop {
+            // One reading has an upper limit. The place may also lie beyond the newest that was
+            // told, and then there is nothing to read on for.
+            while applied < Some(newest.revocation) {
                 let before = applied;
                 applied = Some(apply_revocations(&app, applied).await?);
-                // One reading has an upper limit. The place may also lie beyond the newest that
-                // was told, and then there is nothing to read on for.
-                if applied == before || applied >= Some(newest.revocation) {
-                    return Ok::<_, StoreError>(());
+                if applied == before {
+                    break;
                 }
             }
+            Ok::<_, StoreError>(())
         };
         if let Err(error) = step.await {
             tracing::error!(code = error.code(), %error, "the store could not be followed");
@@ -86,7 +89,7 @@ pub(crate) async fn follow_store(app: Arc<App>, master: Arc<Master>) {
         }
         // What was read beyond it may rest on keys that have not been read.
         app.followed.send_replace(applied.unwrap_or_default().min(newest.revocation));
-        app.followed_at.note(begun);
+        app.followed_at.note(looked_at);
         if let Ok(Err(_)) = tokio::time::timeout(FOLLOW_EVERY, position.changed()).await {
             return;
         }

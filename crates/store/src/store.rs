@@ -210,6 +210,9 @@ pub struct AuditEntry {
 pub trait Store: Registrations + Send + Sync + 'static {
     /// Follows the store's position.
     fn position(&self) -> watch::Receiver<Position>;
+    /// When the store was last found to be where that says: what any process had committed before
+    /// is told. Moves on by itself as long as the store can be read.
+    fn looked_at(&self) -> Instant;
 
     /// A client by its id.
     fn client<'a>(&'a self, client_id: &'a str) -> Answer<'a, Option<Client>>;

@@ -1,7 +1,7 @@
 //! Revocations stand in one order, and no one who follows it misses any.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign_jose::Algorithm;
 use countersign_protocol::client::Client;
@@ -150,6 +150,13 @@ pub(super) async fn the_position_moves_with_each_change(store: Arc<dyn Store>) -
     let mut follower = store.position();
     let start = *follower.borrow_and_update();
     assert_eq!(start.revocation, 0);
+    // That nothing has changed is known as well.
+    let asked_at = Instant::now();
+    while store.looked_at() <= asked_at {
+        assert!(asked_at.elapsed() < Duration::from_secs(5), "nobody looks");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!follower.has_changed().expect("it is open"));
 
     // When the answer is there, the position is.
     let seq = store.revoke_token("t".into(), later(300)).await?;

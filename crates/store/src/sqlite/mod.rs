@@ -76,4 +76,8 @@ impl SqliteStore {
     fn watch(&self) -> watch::Receiver<Position> {
         self.follower.subscribe()
     }
+
+    fn watched_at(&self) -> std::time::Instant {
+        self.follower.looked_at()
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -45,10 +46,19 @@ pub(super) fn tell(sender: &watch::Sender<Position>, read: Position) {
     });
 }
 
+/// When the file was last looked at.
+#[derive(Debug)]
+struct Looked {
+    origin: Instant,
+    /// Milliseconds after the origin.
+    at: AtomicU64,
+}
+
 /// Watches the file for commits of other processes.
 #[derive(Debug)]
 pub(super) struct Follower {
     sender: Arc<watch::Sender<Position>>,
+    looked: Arc<Looked>,
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -60,16 +70,21 @@ impl Follower {
     ) -> Result<Self, StoreError> {
         let connection = open::open_reader(path)?;
         let (stop, stopped) = mpsc::channel();
-        let told = Arc::clone(&sender);
+        let looked = Arc::new(Looked { origin: Instant::now(), at: AtomicU64::new(0) });
+        let (told, noted) = (Arc::clone(&sender), Arc::clone(&looked));
         let thread = std::thread::Builder::new()
             .name("store-follower".into())
-            .spawn(move || follow(&connection, &told, &stopped))
+            .spawn(move || follow(&connection, &told, &noted, &stopped))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { sender, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { sender, looked, stop: Some(stop), thread: Some(thread) })
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Position> {
         self.sender.subscribe()
+    }
+
+    pub(super) fn looked_at(&self) -> Instant {
+        self.looked.origin + Duration::from_millis(self.looked.at.load(Ordering::Acquire))
     }
 }
 
@@ -83,10 +98,16 @@ impl Drop for Follower {
     }
 }
 
-fn follow(connection: &Connection, sender: &watch::Sender<Position>, stopped: &mpsc::Receiver<()>) {
+fn follow(
+    connection: &Connection,
+    sender: &watch::Sender<Position>,
+    noted: &Looked,
+    stopped: &mpsc::Receiver<()>,
+) {
     let mut seen = None;
     let mut blind = false;
     while stopped.recv_timeout(LOOK_EVERY) == Err(mpsc::RecvTimeoutError::Timeout) {
+        let begun = noted.origin.elapsed().as_millis();
         let looked = look(connection, seen, sender);
         // Said once, not a hundred times a second.
         if let Err(error) = &looked
@@ -95,6 +116,9 @@ fn follow(connection: &Connection, sender: &watch::Sender<Position>, stopped: &m
             tracing::error!(%error, "the database can't be watched for changes");
         }
         blind = looked.is_err();
+        if !blind {
+            noted.at.store(u64::try_from(begun).unwrap_or(u64::MAX), Ordering::Release);
+        }
         // A change counts as seen when it has been told: a look that failed is made again.
         seen = looked.ok().or(seen);
     }

@@ -1,6 +1,6 @@
 //! [`Store`] for SQLite: each method names the step and where it runs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use countersign_protocol::Timestamp;
 use countersign_protocol::account::Account;
@@ -87,6 +87,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn position(&self) -> watch::Receiver<Position> {
         self.watch()
+    }
+
+    fn looked_at(&self) -> Instant {
+        self.watched_at()
     }
 
     fn client<'a>(&'a self, client_id: &'a str) -> Answer<'a, Option<Client>> {
