@@ -4,13 +4,13 @@
 
 mod redirects;
 pub mod sector;
+mod urls;
 
 use countersign_jose::jwt;
 use serde_json::{Map, Value};
 
 use crate::client::{AuthMethod, Client, GrantType, hash_secret};
 use crate::error::{ErrorCode, OAuthError};
-use crate::remote_url::RemoteUrl;
 use crate::scope::Scope;
 
 /// The longest registration that is read, in bytes.
@@ -22,12 +22,19 @@ pub const REGISTRATION_MAX_BYTES: usize = 64 * 1_024;
 const MEMBERS: &[&str] = &[
     "application_type",
     "authorization_details_types",
+    "authorization_encrypted_response_alg",
+    "authorization_encrypted_response_enc",
+    "authorization_signed_response_alg",
+    "backchannel_logout_session_required",
+    "backchannel_logout_uri",
     "client_name",
     "client_uri",
     "contacts",
     "default_acr_values",
     "default_max_age",
     "dpop_bound_access_tokens",
+    "frontchannel_logout_session_required",
+    "frontchannel_logout_uri",
     "grant_types",
     "id_token_encrypted_response_alg",
     "id_token_encrypted_response_enc",
@@ -40,7 +47,11 @@ const MEMBERS: &[&str] = &[
     "policy_uri",
     "post_logout_redirect_uris",
     "redirect_uris",
+    "request_object_signing_alg",
+    "request_uris",
     "require_auth_time",
+    "require_pushed_authorization_requests",
+    "require_signed_request_object",
     "resources",
     "response_types",
     "scope",
@@ -55,9 +66,6 @@ const MEMBERS: &[&str] = &[
     "userinfo_encrypted_response_enc",
     "userinfo_signed_response_alg",
 ];
-
-/// Members whose URLs this server asks at.
-const ASKED_AT: &[&str] = &["jwks_uri", "logo_uri", "sector_identifier_uri"];
 
 /// The longest text of a member that people read, in characters.
 const TEXT_MAX: usize = 200;
@@ -152,7 +160,7 @@ impl Registration {
         self.choose_flows(&mut client, terms)?;
         choose_scope(&mut client, terms)?;
         self.choose_resources(&mut client, terms)?;
-        self.check_urls(terms)?;
+        urls::check(&client, terms)?;
         check_texts(&client)?;
         client.self_registered = true;
         client.require_pkce = !(client.is_confidential() && terms.without_pkce);
@@ -237,16 +245,6 @@ impl Registration {
         }
         Err(refused("resources: not all of them are open to clients that register themselves"))
     }
-
-    fn check_urls(&self, terms: &Terms) -> Result<(), OAuthError> {
-        for name in ASKED_AT {
-            let Some(url) = self.text(name) else { continue };
-            RemoteUrl::parse(url, terms.loopback)
-                .map_err(|why| refused(format!("{name} can't be used: {why}")))?;
-        }
-        let secure = self.text("initiate_login_uri").is_none_or(|url| url.starts_with("https://"));
-        if secure { Ok(()) } else { Err(refused("initiate_login_uri has to be https")) }
-    }
 }
 
 /// What a client registered, as it is answered (RFC 7591 §3.2.1).
@@ -324,12 +322,9 @@ fn check_texts(client: &Client) -> Result<(), OAuthError> {
     if contacts.len() > LIST_MAX || !contacts.iter().all(|text| fits(text)) {
         return Err(refused("contacts are at most 20, of 200 plain characters each"));
     }
-    if client.post_logout_redirect_uris.len() > LIST_MAX {
-        return Err(refused("post_logout_redirect_uris are at most 20"));
-    }
-    let odd = |uri: &String| crate::redirect_uri::check(uri).is_err();
-    if client.post_logout_redirect_uris.iter().any(odd) {
-        return Err(refused("one of post_logout_redirect_uris can't be redirected to"));
+    let contexts = &client.default_acr_values;
+    if contexts.len() > LIST_MAX || !contexts.iter().all(|text| fits(text)) {
+        return Err(refused("default_acr_values are at most 20, of 200 plain characters each"));
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-use countersign_jose::{Algorithm, SigningKey};
+use countersign_jose::jwe::KeyManagement;
+use countersign_jose::{Algorithm, PrivateJwk, SigningKey};
 use serde_json::json;
 
 use super::*;
@@ -48,21 +49,36 @@ fn what_is_not_said_is_as_the_specification_says() {
 #[test]
 fn every_member_is_kept_and_told_again() {
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let encrypting = PrivateJwk::generate(KeyManagement::EcdhEs).unwrap();
     let body = json!({
         "application_type": "web",
+        "authorization_encrypted_response_alg": "ECDH-ES",
+        "authorization_encrypted_response_enc": "A256GCM",
+        "authorization_signed_response_alg": "ES256",
+        "backchannel_logout_session_required": true,
+        "backchannel_logout_uri": "https://rp.example/back",
         "client_name": "The RP",
         "client_uri": "https://rp.example",
         "contacts": ["ops@rp.example"],
+        "default_acr_values": ["urn:x"],
+        "default_max_age": 600,
         "dpop_bound_access_tokens": true,
+        "frontchannel_logout_session_required": true,
+        "frontchannel_logout_uri": "https://rp.example/front",
         "grant_types": ["authorization_code", "refresh_token"],
         "id_token_signed_response_alg": "RS256",
         "initiate_login_uri": "https://rp.example/login",
         "introspection_signed_response_alg": "ES256",
-        "jwks": { "keys": [key.public_jwk()] },
+        "jwks": { "keys": [key.public_jwk(), encrypting.public()] },
         "logo_uri": "https://rp.example/logo.png",
         "policy_uri": "https://rp.example/policy",
         "post_logout_redirect_uris": ["https://rp.example/bye"],
         "redirect_uris": ["https://rp.example/cb", "https://rp.example/cb?x=1"],
+        "request_object_signing_alg": "ES256",
+        "request_uris": ["https://rp.example/request#hash"],
+        "require_auth_time": true,
+        "require_pushed_authorization_requests": true,
+        "require_signed_request_object": true,
         "resources": ["https://b.example"],
         "response_types": ["code"],
         "scope": "openid email",
@@ -75,6 +91,11 @@ fn every_member_is_kept_and_told_again() {
     });
     let mut told = registered_members(&client(&body));
     assert_eq!(told.remove("client_id"), Some("c1".into()));
+    // Each of these goes instead of another.
+    let other = ["jwks_uri", "tls_client_certificate_bound_access_tokens"];
+    for name in MEMBERS.iter().filter(|name| !other.contains(name)) {
+        assert!(told.contains_key(*name), "{name} has no value in this test");
+    }
     // The scope is a set.
     assert_eq!(told.insert("scope".to_owned(), "openid email".into()), Some("email openid".into()));
     assert_eq!(Value::from(told), body);
@@ -107,6 +128,7 @@ fn what_nobody_knows_or_only_an_operator_sets_is_ignored() {
         ("disabled", json!(true)),
         ("self_registered", json!(false)),
         ("protects", json!(["https://victim.example"])),
+        ("authorization_details_types", json!(["payment"])),
         ("protected_access_token_format", json!("opaque")),
         ("require_pkce", json!(false)),
         ("danger_any_loopback_redirect", json!(true)),
@@ -162,6 +184,16 @@ fn what_is_refused_and_with_which_code() {
         ("logo_uri", json!("data:image/png;base64,AAAA"), metadata),
         ("initiate_login_uri", json!("http://rp.example/login"), metadata),
         ("client_uri", json!("javascript:alert(1)"), metadata),
+        ("backchannel_logout_uri", json!("http://127.0.0.1/bye"), metadata),
+        ("backchannel_logout_uri", json!("https://127.1/bye"), metadata),
+        ("frontchannel_logout_uri", json!("https://victim.example/delete"), metadata),
+        ("frontchannel_logout_uri", json!("https://rp.example:8443/bye"), metadata),
+        ("frontchannel_logout_uri", json!("https://rp.example/bye"), "ok"),
+        ("request_uris", json!(["http://rp.example/request"]), metadata),
+        ("request_uris", json!(vec!["https://rp.example/request"; 21]), metadata),
+        ("request_object_signing_alg", json!("none"), metadata),
+        ("default_max_age", json!(-1), metadata),
+        ("default_acr_values", json!(["a\u{7}"]), metadata),
         ("client_name", json!("x".repeat(201)), metadata),
         ("client_name", json!("a\u{1b}[2J"), metadata),
         ("contacts", json!(vec!["a@b.example"; 21]), metadata),
