@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`wire`] | requests and answers as they travel |
 //! | [`client`], [`redirect_uri`], [`pkce`], [`scope`] | what a client may ask for |
-//! | [`registration`], [`metadata_document`] | what clients say about themselves |
+//! | [`registration`], [`metadata_document`], [`logo`] | what clients say about themselves |
 //! | [`registration_token`] | what lets them say it |
 //! | [`security_profile`] | what of it is refused under FAPI 2.0 |
 //! | [`client_assertion`], [`client_keys`] | how it proves who it is with a signature |
@@ -48,6 +48,7 @@ pub mod jwt_grant;
 pub mod key_schedule;
 pub mod keyring;
 pub mod lifetimes;
+pub mod logo;
 pub mod logout;
 pub mod metadata_document;
 pub mod offer;

@@ -40,6 +40,7 @@ use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::oauth::status_lists::StatusLists;
 use crate::own_token::OwnToken;
+use crate::pages::logo::Logos;
 use crate::passwords::Passwords;
 use crate::process::{self, SystemRandom};
 use crate::replay::StoredUses;
@@ -75,6 +76,7 @@ pub(crate) struct App {
     pub(crate) outbound: Arc<Outbound>,
     pub(crate) published_keys: PublishedKeys,
     pub(crate) self_registration: SelfRegistration,
+    pub(crate) logos: Logos,
     pub(crate) keys: Keys,
     pub(crate) key_settings: key_schedule::Settings,
     pub(crate) denied: DenySet,
@@ -192,6 +194,7 @@ impl App {
             published_keys: PublishedKeys::default(),
             offer: parts.offer,
             self_registration: parts.self_registration,
+            logos: Logos::default(),
             keys: Keys::new(parts.keys, parts.algorithms),
             trusted_issuers: parts
                 .trusted_issuers

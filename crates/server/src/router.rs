@@ -12,7 +12,7 @@ use crate::oauth::{
     acknowledgement, authorize, client_configuration, device_authorization, documents, introspect,
     par, register, revocations, revoke, status_lists, token, userinfo,
 };
-use crate::pages::{account, consent, device, login, logout};
+use crate::pages::{account, consent, device, login, logo, logout};
 use crate::web::oauth_error::ErrorAnswer;
 use crate::web::page::PageError;
 use crate::{assets, operations};
@@ -43,6 +43,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/login", get(login::get).post(login::post))
         .route("/consent", get(consent::get).post(consent::post))
         .route("/device", get(device::get).post(device::post))
+        .route("/clients/{client_id}/logo", get(logo::get))
         .route("/account", get(account::get))
         .route("/account/grants/revoke", post(account::revoke_grant))
         .route("/account/consents/forget", post(account::forget_consent))

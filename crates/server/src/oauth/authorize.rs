@@ -14,6 +14,7 @@ use bytes::Bytes;
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::{Grant, GrantId, PendingCode, Sender};
 use countersign_protocol::grant_token::Kind;
+use countersign_protocol::metadata_document;
 use countersign_protocol::wire::authorize::pushed::{self, PushedRequest};
 use countersign_protocol::wire::authorize::{Answer, AuthorizationRequest, ReturnAddress, Source};
 use countersign_protocol::wire::params::Params;
@@ -294,8 +295,14 @@ impl Asked {
 /// The client that a request names.
 async fn client_of(app: &App, outer: &Params) -> Result<Arc<Client>, PageError> {
     let client_id = outer.require("client_id").map_err(|error| invalid(&error))?;
-    let unknown =
-        || invalid(&OAuthError::new(ErrorCode::InvalidRequest, "the client is not known here"));
+    let unknown = || {
+        let why = if metadata_document::is_document_id(client_id) {
+            "the document that should describe the client can't be had, or is not taken here"
+        } else {
+            "the client is not known here"
+        };
+        invalid(&OAuthError::new(ErrorCode::InvalidRequest, why))
+    };
     app.client(client_id).await?.ok_or_else(unknown)
 }
 

@@ -6,10 +6,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use countersign_protocol::ErrorCode;
 use countersign_protocol::authorization_details::Described;
+use countersign_protocol::metadata_document;
+use countersign_protocol::redirect_uri;
 use countersign_protocol::release::{self, KNOWN_SCOPES};
 
 use crate::app::Shared;
 use crate::oauth::authorize::Asked;
+use crate::pages::logo;
 use crate::sign_in;
 use crate::web::form::{self, Form};
 use crate::web::oauth_error::ErrorAnswer;
@@ -39,10 +42,16 @@ pub(crate) async fn get(
     let host = form_target.clone().unwrap_or_default();
     let claims = release::beside_scope(&asked.request.asked.claims, &asked.request.scope);
     let claims = claims.into_iter().filter_map(ScopeLine::of_claim);
+    let described_at = metadata_document::host(&client.client_id);
+    let name = client.client_name.as_deref().or(described_at.as_deref());
     let template = ConsentPage {
         csrf: &form.token,
         request: &asked.query(),
-        client_name: client.client_name.as_deref().unwrap_or(&client.client_id),
+        client_name: name.unwrap_or(&client.client_id),
+        described_at: described_at.as_deref(),
+        unchecked: client.self_registered,
+        logo: client.logo_uri.as_ref().map(|_| logo::path(&client.client_id)),
+        to_this_machine: redirect_uri::is_loopback(asked.redirect_uri()),
         client_host: host.split_once("://").map_or(host.as_str(), |(_, host)| host),
         username: &signed_in.account.username,
         scopes: asked.request.scope.iter().map(ScopeLine::new).chain(claims).collect(),
@@ -95,6 +104,14 @@ pub(crate) struct ConsentPage<'a> {
     pub(crate) request: &'a str,
     /// What the application calls itself.
     pub(crate) client_name: &'a str,
+    /// The host that describes the application, where a document does.
+    pub(crate) described_at: Option<&'a str>,
+    /// Whether the application registered itself, so that nobody has looked at what it says.
+    pub(crate) unchecked: bool,
+    /// Where its logo is shown from.
+    pub(crate) logo: Option<String>,
+    /// Whether the answer is sent to a program on the user's own machine, which may be any.
+    pub(crate) to_this_machine: bool,
     /// Where the answer is sent: the host of the redirect URI. A name is a claim, this is not.
     pub(crate) client_host: &'a str,
     /// The person who is signed in.

@@ -11,6 +11,7 @@ pub(crate) mod device;
 pub(crate) mod error;
 pub(crate) mod form_post;
 pub(crate) mod login;
+pub(crate) mod logo;
 pub(crate) mod logout;
 
 #[cfg(test)]

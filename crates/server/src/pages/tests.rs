@@ -30,6 +30,10 @@ fn consent() -> ConsentPage<'static> {
         csrf: CSRF,
         request: "client_id=demo-spa&scope=openid",
         client_name: "Demo",
+        described_at: None,
+        unchecked: false,
+        logo: None,
+        to_this_machine: false,
         client_host: "127.0.0.1:8080",
         username: "alice",
         scopes: vec![ScopeLine { name: "openid".into(), description: "know who you are".into() }],
@@ -84,6 +88,10 @@ fn all_pages(text: &'static str) -> Vec<(&'static str, String)> {
         csrf: text,
         request: text,
         client_name: text,
+        described_at: Some(text),
+        unchecked: true,
+        logo: Some("/clients/app/logo".into()),
+        to_this_machine: true,
         client_host: text,
         username: text,
         scopes: vec![ScopeLine { name: own(), description: own() }],
@@ -235,7 +243,8 @@ fn pages_hold_to_the_content_security_policy() {
                 assert!(name != "style" && !name.starts_with("on"), "{page}: {tag}");
                 let loads =
                     (name == "src" && !framed) || (name == "href" && tag.starts_with("<link"));
-                assert!(!loads || value.starts_with("/assets/"), "{page}: {tag}");
+                let ours = value.starts_with("/assets/") || value.starts_with("/clients/");
+                assert!(!loads || ours, "{page}: {tag}");
                 let sends = name == "action" || name == "formaction";
                 assert!(!sends || value.starts_with('/'), "{page}: {tag}");
             }
@@ -374,6 +383,22 @@ fn consent_links_only_to_web_addresses() {
         let html = page.render().unwrap();
         assert_eq!(html.contains("terms of service"), shown, "{uri}");
     }
+}
+
+#[test]
+fn consent_says_what_is_not_known_of_an_application() {
+    let plain = consent().render().unwrap();
+    for (page, word) in [
+        (ConsentPage { described_at: Some("app.example"), ..consent() }, "app.example"),
+        (ConsentPage { unchecked: true, ..consent() }, "nobody here has checked"),
+        (ConsentPage { to_this_machine: true, ..consent() }, "a program on this machine"),
+        (ConsentPage { logo: Some("/clients/a/logo".into()), ..consent() }, "/clients/a/logo"),
+    ] {
+        assert!(page.render().unwrap().contains(word), "{word}");
+        assert!(!plain.contains(word), "{word}");
+    }
+    let native = ConsentPage { to_this_machine: true, ..consent() }.render().unwrap();
+    assert!(native.contains("127.0.0.1:8080"), "the address is shown all the same");
 }
 
 #[test]
