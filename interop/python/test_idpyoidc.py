@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from cryptojwt import KeyJar
 from idpyoidc.client.exception import OidcServiceError
+from idpyoidc.client.oidc.registration import Registration
 from idpyoidc.client.rp_handler import RPHandler
 
 from form_browser import FormBrowser
@@ -16,6 +17,9 @@ ORIGIN = "http://127.0.0.1:49152"
 SECRET = "idpyoidc-secret-0123456789abcdef"
 # It expects RS256 unless it is told otherwise.
 DECLARED = f"""
+[registration]
+mode = "open"
+
 [[client]]
 client_id = "idpyoidc"
 client_name = "idpyoidc"
@@ -27,14 +31,24 @@ id_token_signed_response_alg = "RS256"
 SCOPE = ["openid", "profile", "email", "offline_access"]
 CLASSES = {
     "discovery": "oidc.provider_info_discovery.ProviderInfoDiscovery",
-    "registration": "oidc.registration.Registration",
     "authorization": "oidc.authorization.Authorization",
     "accesstoken": "oidc.access_token.AccessToken",
     "refresh_token": "oidc.refresh_access_token.RefreshAccessToken",
     "userinfo": "oidc.userinfo.UserInfo",
     "end_session": "oidc.end_session.EndSession",
 }
+
+
+class TextScope(Registration):
+    """idpyoidc 5.0.0 takes the text `scope` (RFC 7591, section 2) for one scope of a list."""
+
+    def update_service_context(self, resp, **kwargs):
+        resp["scope"] = resp["scope"].split(" ")
+        super().update_service_context(resp, **kwargs)
+
+
 SERVICES = {name: {"class": f"idpyoidc.client.{path}"} for name, path in CLASSES.items()}
+SERVICES["registration"] = {"class": TextScope}
 PKCE = {
     "function": "idpyoidc.client.oauth2.add_on.pkce.add_support",
     "kwargs": {"code_challenge_length": 64, "code_challenge_method": "S256"},
@@ -102,14 +116,6 @@ class TheWholeWay:
         self.assertEqual(userinfo["email"], "alice@example.com")
         self.assertTrue(self.handler.has_active_authentication(done["state"]))
 
-    def test_refresh_brings_an_access_token_that_works(self):
-        done = self.log_in()
-        renewed = self.handler.refresh_access_token(done["state"])
-        self.assertNotEqual(renewed["access_token"], done["token"])
-        self.assertNotIn("error", renewed)
-        info = self.handler.get_user_info(done["state"], access_token=renewed["access_token"])
-        self.assertEqual(info["sub"], done["id_token"]["sub"])
-
     def test_a_code_is_worth_nothing_the_second_time(self):
         response = self.ask()
         self.handler.finalize(SERVER.issuer, response)
@@ -119,6 +125,19 @@ class TheWholeWay:
     def test_it_hears_that_the_person_said_no(self):
         done = self.handler.finalize(SERVER.issuer, self.ask(decision="deny"))
         self.assertEqual(done["error"], "access_denied")
+
+
+class StaticRegistration(TheWholeWay, unittest.TestCase):
+    def registration(self):
+        return {"client_id": "idpyoidc", "client_secret": SECRET}
+
+    def test_refresh_brings_an_access_token_that_works(self):
+        done = self.log_in()
+        renewed = self.handler.refresh_access_token(done["state"])
+        self.assertNotEqual(renewed["access_token"], done["token"])
+        self.assertNotIn("error", renewed)
+        info = self.handler.get_user_info(done["state"], access_token=renewed["access_token"])
+        self.assertEqual(info["sub"], done["id_token"]["sub"])
 
     def test_logout_ends_the_session_and_comes_back(self):
         done = self.log_in()
@@ -136,9 +155,20 @@ class TheWholeWay:
         self.assertEqual(urlsplit(urljoin(url, asked.headers["location"])).path, "/login")
 
 
-class StaticRegistration(TheWholeWay, unittest.TestCase):
+class DynamicRegistration(TheWholeWay, unittest.TestCase):
+    """It registers for codes alone, and no address to come back to from a logout."""
+
     def registration(self):
-        return {"client_id": "idpyoidc", "client_secret": SECRET}
+        # A loopback address is for native applications (OpenID Connect Registration, section 2).
+        return {"application_type": "native", "client_name": "idpyoidc"}
+
+    def test_the_server_gave_it_its_id_and_secret(self):
+        done = self.log_in()
+        registered = self.handler.issuer2rp[SERVER.issuer].get_context().registration_response
+        self.assertEqual(done["id_token"]["aud"], [registered["client_id"]])
+        self.assertNotEqual(registered["client_id"], "idpyoidc")
+        self.assertTrue(registered["client_secret"])
+        self.assertEqual(registered["grant_types"], ["authorization_code"])
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ enum Runs {
     Chromium,
     /// Node, and Debian's web server with its module.
     Apache,
+    /// Node, and a program that makes certificates.
+    OpenSsl,
     Python,
     /// A package of its own, outside the workspace.
     Rust,
@@ -49,6 +51,7 @@ const RELYING_PARTIES: &[(&str, Runs, &str)] = &[
     ("interop: express back-channel logout", Runs::Node, "express_backchannel_logout.test.mjs"),
     ("interop: passport-openidconnect (npm)", Runs::Node, "passport_openidconnect.test.mjs"),
     ("interop: MCP SDK (npm)", Runs::Node, "mcp_sdk.test.mjs"),
+    ("interop: MCP SDK registers itself (npm)", Runs::OpenSsl, "mcp_self_registered.test.mjs"),
     ("interop: Apache mod_auth_openidc (Debian)", Runs::Apache, "mod_auth_openidc.test.mjs"),
     ("interop: oidc-client-ts in Chromium (npm)", Runs::Chromium, "oidc_client_ts.test.mjs"),
     ("interop: Authlib (PyPI)", Runs::Python, "test_authlib.py"),
@@ -90,6 +93,9 @@ fn suite(
             Ok(command)
         }),
         Runs::Apache => apache().and_then(|()| npm()).map(|()| node_test(file)),
+        Runs::OpenSsl => {
+            machine::ensure(&["openssl"], "openssl").and_then(|_| npm()).map(|()| node_test(file))
+        }
         Runs::Python => python_packages(target).map(|python| python_test(&python, file)),
         Runs::Rust => Ok(rust_test(target, file)),
     };
