@@ -149,7 +149,7 @@ mod tests {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         let other = SigningKey::generate(Algorithm::ES256).unwrap();
         let (trusted, keys) = (trusted(), KeySet::new([key.verifying_key()]));
-        let verify = |text: &str| super::verify(&trusted, &keys, text, ISSUER, NOW);
+        let verify = |text: &str| verify(&trusted, &keys, text, ISSUER, NOW);
         let judge = |typ: &str, claims: &Value| verify(&jwt::sign(&key, typ, claims).unwrap());
         let accepted = judge("JWT", &claims()).unwrap();
         let until = NOW.plus(Duration::from_secs(90));
