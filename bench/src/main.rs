@@ -4,6 +4,7 @@
 
 mod clock;
 mod jose;
+mod memory;
 mod output;
 mod rounds;
 mod server;
@@ -15,7 +16,8 @@ const USAGE: &str = "\
 countersign-bench NAME [--json]
 
   jose [--rounds N]                   sign, verify, encrypt and decrypt, beside others
-  verify [--rounds N]                 the verifier of an API: tokens new and seen before
+  verify [--rounds N]                 the verifier of an API: tokens new and seen before, beside
+                                      jsonwebtoken; a set of revocations: lookup, memory, load
   server --binary FILE --data DIR     the real binary over loopback
          [--connections N] [--seconds S] [--op NAME]
   limits --data DIR [--seconds S]     what this disk and this core can do at best

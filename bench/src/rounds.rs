@@ -40,7 +40,8 @@ fn repetitions(work: &mut impl FnMut()) -> u32 {
     count
 }
 
-fn timing(samples: &mut [f64]) -> Timing {
+/// Of one side's samples; at least one is needed.
+pub(crate) fn timing(samples: &mut [f64]) -> Timing {
     Timing { median_ns: median(samples), min_ns: samples[0] }
 }
 

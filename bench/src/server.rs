@@ -4,6 +4,7 @@
 //! turns, so that a noisy minute hits all of them alike.
 
 mod form;
+mod goals;
 mod http;
 pub(crate) mod limits;
 mod load;
@@ -96,6 +97,7 @@ impl Plan {
             limits.push(self.limits(folder.path())?);
         }
         report.limits(Limits::median(&limits), disk);
+        report.goals();
         Ok(())
     }
 

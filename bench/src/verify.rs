@@ -1,26 +1,27 @@
 //! `bench verify`: what an API pays for a token: seen for the first time and seen before, with few
-//! and with many revocations, on one thread and on two.
+//! and with many revocations, on one thread and on two, beside another library; and what a set of
+//! revocations takes by itself.
 
+mod contestant;
+mod goals;
 mod issuer;
+mod lookup;
+mod peer;
+mod revoked;
+mod tokens;
 
-use std::hint::black_box;
-use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use countersign_jose::{AccessToken, Algorithm, SigningKey, Timestamp, jwt};
-use countersign_verify::Verifier;
 use serde_json::{Value, json};
 
-use crate::clock;
 use crate::output::{Options, json_line, rounded};
-use crate::rounds::median;
-use issuer::Issuer;
+use crate::rounds::{Timing, timing};
+use contestant::Contestant;
+use goals::Judged;
+use lookup::Lookup;
+use revoked::{MANY, NONE, Revoked, SOME, SOME_AND_A_CLIENT};
 
-const AUDIENCE: &str = "https://api.example.com/orders";
-const DENY_SETS: [u64; 3] = [0, 10_000, 1_000_000];
 const THREADS: [usize; 2] = [1, 2];
-/// Tokens in use at a time, for each thread; they come in turn.
-const TOKENS: usize = 256;
 /// How long one measurement of one round lasts.
 const TURN: Duration = Duration::from_millis(40);
 const DEFAULT_ROUNDS: u64 = 11;
@@ -33,208 +34,199 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
+    // The largest one first, while nothing else is in memory.
+    let lookups = [MANY, NONE, SOME, SOME_AND_A_CLIENT].map(Lookup::new);
+    let lookups = lookups.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut contestants = Vec::new();
-    for revocations in DENY_SETS {
-        eprintln!("preparing {revocations} revocations");
-        contestants.push(runtime.block_on(Contestant::new(revocations, true))?);
+    for (revoked, remembers) in
+        [(NONE, true), (SOME, true), (SOME_AND_A_CLIENT, true), (MANY, true), (NONE, false)]
+    {
+        eprintln!("preparing: {revoked}");
+        contestants.push(runtime.block_on(Contestant::new(revoked, remembers))?);
     }
-    contestants.push(runtime.block_on(Contestant::new(0, false))?);
-    let rows = measure(&contestants, rounds);
-    for row in &rows {
-        if options.json {
-            json_line(&row.to_json(rounds));
-        } else {
-            println!("{row}");
-        }
+    let rows = measure(&contestants, &lookups, rounds)?;
+    let sizes: Vec<_> = lookups
+        .iter()
+        .filter_map(|lookup| Sizes::of(lookup, &contestants))
+        .filter(|sizes| sizes.revoked.ids > 0)
+        .collect();
+    let judged = goals::judge(&rows);
+    if options.json {
+        rows.iter().for_each(|row| json_line(&row.to_json(rounds)));
+        sizes.iter().for_each(|sizes| json_line(&sizes.to_json()));
+        judged.iter().map(Judged::to_json).for_each(|line| json_line(&line));
+    } else {
+        println!("RS256, everything checked: median (min) of {rounds} rounds");
+        rows.iter().for_each(|row| println!("{row}"));
+        println!();
+        sizes.iter().for_each(|sizes| println!("{sizes}"));
+        goals::print_table(&judged);
     }
     drop(contestants);
     runtime.shutdown_background();
     Ok(())
 }
 
-/// A verifier, and tokens that it accepts.
-struct Contestant {
-    revocations: u64,
-    remembers: bool,
-    verifier: Verifier,
-    /// A list for each thread.
-    tokens: Vec<Vec<String>>,
-    loaded_in: Duration,
+/// What is timed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Measured {
+    /// A token that was seen before.
+    Cached { revoked: Revoked, threads: usize },
+    /// A token that is seen for the first time.
+    Cold { threads: usize },
+    /// A token, by another library.
+    Peer,
+    /// The set of revocations alone.
+    Lookup { revoked: Revoked },
 }
 
-impl Contestant {
-    async fn new(revocations: u64, remembers: bool) -> Result<Self, String> {
-        let key = SigningKey::generate(Algorithm::RS256).map_err(|error| error.to_string())?;
-        let public = key.public_jwk().ok_or("no public key")?;
-        let jwks = json!({ "keys": [public] }).to_string();
-        let issuer = Issuer::bind().await?;
-        let url = issuer.url.clone();
-        issuer.serve(jwks, revocations, now().as_secs() + 7200);
-        let begun = Instant::now();
-        let cache = if remembers { 64 << 20 } else { 0 };
-        let verifier = Verifier::discover(&url, AUDIENCE)
-            .revocations("api", "secret")
-            .token_cache(cache)
-            .start()
-            .map_err(|error| error.to_string())?;
-        let ready = tokio::time::timeout(Duration::from_secs(60), verifier.ready());
-        ready.await.map_err(|_| "the verifier was not ready within a minute".to_owned())?;
-        let loaded_in = begun.elapsed();
-        let list = |thread: usize| -> Result<Vec<String>, String> {
-            (0..TOKENS).map(|number| token(&key, &url, &format!("t-{thread}-{number}"))).collect()
-        };
-        let tokens = (0..THREADS.len()).map(list).collect::<Result<Vec<_>, _>>()?;
-        let contestant = Self { revocations, remembers, verifier, tokens, loaded_in };
-        contestant.prove(&key, &url)?;
-        Ok(contestant)
-    }
+/// Runs for a turn and gives nanoseconds for one.
+type Turn<'a> = Box<dyn Fn() -> f64 + 'a>;
 
-    /// What is timed accepts good tokens and refuses others.
-    fn prove(&self, key: &SigningKey, issuer: &str) -> Result<(), String> {
-        for token in self.tokens.iter().flatten() {
-            self.verifier.verify_now(token, now()).map_err(|error| error.to_string())?;
-        }
-        if self.revocations > 0 {
-            // The revocation of number 0 names a token.
-            let revoked = token(key, issuer, &format!("{:032x}", 0))?;
-            for _ in 0..2 {
-                match self.verifier.verify_now(&revoked, now()) {
-                    Err(countersign_verify::Error::Revoked) => {}
-                    other => return Err(format!("a revoked token: {other:?}")),
-                }
-            }
-        }
-        let hits = self.verifier.metrics().cached;
-        if self.tokens.iter().flatten().any(|token| self.verifier.verify_now(token, now()).is_err())
-        {
-            return Err("a token was refused the second time".to_owned());
-        }
-        let remembered = self.verifier.metrics().cached > hits;
-        if remembered == self.remembers { Ok(()) } else { Err("the cache is not as set".into()) }
-    }
-
-    /// Nanoseconds for one check on each of `threads` threads, and checks a second on all.
-    fn time(&self, threads: usize) -> (f64, f64) {
-        let barrier = Barrier::new(threads);
-        let counts: Vec<(u64, Duration)> = std::thread::scope(|scope| {
-            let barrier = &barrier;
-            let work = |tokens| {
-                scope.spawn(move || {
-                    barrier.wait();
-                    self.check_for_a_turn(tokens)
-                })
+/// Medians and minima over the rounds; in each round everybody has a turn.
+fn measure(
+    contestants: &[Contestant],
+    lookups: &[Lookup],
+    rounds: usize,
+) -> Result<Vec<Row>, String> {
+    let mut sides: Vec<(Measured, Turn<'_>)> = Vec::new();
+    for contestant in contestants {
+        for threads in THREADS {
+            let revoked = contestant.revoked;
+            let what = match contestant.remembers {
+                true => Measured::Cached { revoked, threads },
+                false => Measured::Cold { threads },
             };
-            let lists = self.tokens[..threads].iter().map(Vec::as_slice);
-            let handles: Vec<_> = lists.map(work).collect();
-            handles.into_iter().map(|handle| handle.join().expect("no panic")).collect()
-        });
-        let per_second: f64 =
-            counts.iter().map(|(count, took)| *count as f64 / took.as_secs_f64()).sum();
-        (threads as f64 * 1e9 / per_second, per_second)
-    }
-
-    fn check_for_a_turn(&self, tokens: &[String]) -> (u64, Duration) {
-        let start = Instant::now();
-        let mut count = 0;
-        while start.elapsed() < TURN {
-            for token in &tokens[..if self.remembers { TOKENS } else { 16 }] {
-                black_box(self.verifier.verify_now(black_box(token), now()))
-                    .expect("proven before");
-                count += 1;
-            }
+            sides.push((what, Box::new(move || contestant.time(threads))));
         }
-        (count, start.elapsed())
     }
-}
-
-/// Medians over the rounds; in each round everybody has a turn.
-fn measure(contestants: &[Contestant], rounds: usize) -> Vec<Row> {
-    let turns: Vec<(&Contestant, usize)> =
-        contestants.iter().flat_map(|one| THREADS.map(|threads| (one, threads))).collect();
-    let mut samples = vec![(Vec::new(), Vec::new()); turns.len()];
+    // The very tokens that ours is asked about with ten thousand revocations.
+    let same = contestants.iter().find(|one| one.revoked == SOME).ok_or("nobody to compare")?;
+    match same.peer()? {
+        Some(verify) => sides.push((Measured::Peer, Box::new(move || same.time_peer(&verify)))),
+        None => eprintln!("left out: {}: built without the feature", peer::NAME),
+    }
+    for lookup in lookups {
+        let what = Measured::Lookup { revoked: lookup.revoked };
+        sides.push((what, Box::new(|| lookup.time())));
+    }
+    let mut samples = vec![Vec::with_capacity(rounds); sides.len()];
     for round in 0..rounds {
-        for step in 0..turns.len() {
-            let place = (round + step) % turns.len();
-            let (contestant, threads) = turns[place];
-            let (ns, per_second) = contestant.time(threads);
-            samples[place].0.push(ns);
-            samples[place].1.push(per_second);
+        for step in 0..sides.len() {
+            let place = (round + step) % sides.len();
+            samples[place].push(sides[place].1());
         }
     }
-    let mut rows = Vec::new();
-    for ((contestant, threads), (ns, per_second)) in turns.into_iter().zip(&mut samples) {
-        rows.push(Row {
-            cached: contestant.remembers,
-            deny_set: contestant.revocations,
-            threads,
-            ns: median(ns),
-            per_second: median(per_second),
-            loaded_in: contestant.loaded_in,
-        });
-    }
-    rows
+    let rows = sides.iter().zip(&mut samples);
+    Ok(rows.map(|((what, _), samples)| Row { what: *what, timing: timing(samples) }).collect())
 }
 
 struct Row {
-    cached: bool,
-    deny_set: u64,
-    threads: usize,
-    ns: f64,
-    per_second: f64,
-    loaded_in: Duration,
+    what: Measured,
+    timing: Timing,
 }
 
 impl Row {
+    fn threads(&self) -> usize {
+        match self.what {
+            Measured::Cached { threads, .. } | Measured::Cold { threads } => threads,
+            Measured::Peer | Measured::Lookup { .. } => 1,
+        }
+    }
+
     fn to_json(&self, rounds: usize) -> Value {
-        json!({
-            "bench": if self.cached { "verify-cached" } else { "verify-cold" },
-            "alg": "RS256",
-            "deny_set": self.deny_set,
-            "threads": self.threads,
-            "ns": rounded(self.ns),
-            "per_second": rounded(self.per_second),
-            "ready_ms": rounded(self.loaded_in.as_secs_f64() * 1e3),
-            "rounds": rounds,
-        })
+        let (bench, Revoked { ids, clients }) = match self.what {
+            Measured::Cached { revoked, .. } => ("verify-cached", revoked),
+            Measured::Cold { .. } => ("verify-cold", NONE),
+            Measured::Peer => ("verify-peer", NONE),
+            Measured::Lookup { revoked } => ("deny-set-lookup", revoked),
+        };
+        let mut line = json!({ "bench": bench });
+        match self.what {
+            Measured::Lookup { .. } => {}
+            Measured::Peer => {
+                line["peer"] = json!(peer::NAME);
+                line["alg"] = json!("RS256");
+            }
+            Measured::Cached { .. } | Measured::Cold { .. } => line["alg"] = json!("RS256"),
+        }
+        if self.what != Measured::Peer {
+            line["deny_set"] = json!(ids);
+            line["clients"] = json!(clients);
+        }
+        let Timing { median_ns, min_ns } = self.timing;
+        line["threads"] = json!(self.threads());
+        line["ns"] = rounded(median_ns);
+        line["min_ns"] = rounded(min_ns);
+        line["per_second"] = rounded(self.threads() as f64 * 1e9 / median_ns);
+        line["rounds"] = json!(rounds);
+        line
     }
 }
 
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let seen = if self.cached { "seen before" } else { "first time" };
-        let Self { deny_set, threads, ns, per_second, .. } = self;
-        let ready = self.loaded_in.as_millis();
-        write!(
-            f,
-            "RS256, {seen}, {deny_set:>7} revocations, threads: {threads}  {ns:>8.0} ns each, \
-             {per_second:>10.0} a second  (ready in {ready} ms)"
-        )
+        let what = match self.what {
+            Measured::Cached { revoked, .. } => format!("seen before, {revoked}"),
+            Measured::Cold { .. } => format!("first time, {NONE}"),
+            Measured::Peer => format!("by {}", peer::NAME),
+            Measured::Lookup { revoked } => format!("bare lookup, {revoked}"),
+        };
+        let Timing { median_ns, min_ns } = self.timing;
+        let cell = format!("{median_ns:.1} ({min_ns:.1})");
+        let threads = self.threads();
+        let per_second = threads as f64 * 1e9 / median_ns;
+        write!(f, "{what:<42}threads: {threads} {cell:>20} ns each, {per_second:>11.0} a second")
     }
 }
 
-fn token(key: &SigningKey, issuer: &str, id: &str) -> Result<String, String> {
-    let now = now().as_secs();
-    let claims = AccessToken {
-        issuer: issuer.to_owned(),
-        subject: "248289761001-7f3a5c1e9b8d4f60".to_owned(),
-        audience: vec![AUDIENCE.to_owned()],
-        client_id: "storefront-web-production".to_owned(),
-        expires_at: now + 7200,
-        issued_at: now - 5,
-        token_id: id.to_owned(),
-        not_before: Some(now - 5),
-        scope: Some(
-            "openid profile email offline_access orders:read orders:write refunds:read \
-             refunds:approve stock:read stock:reserve invoices:read invoices:write"
-                .to_owned(),
-        ),
-        grant_id: Some(format!("0192f4c3-6d11-7c02-8f4b-{id:>012}")),
-        auth_time: Some(now - 900),
-        ..AccessToken::default()
-    };
-    jwt::sign(key, AccessToken::TYPE, &claims).map_err(|error| error.to_string())
+/// What revocations take beside time.
+struct Sizes {
+    revoked: Revoked,
+    /// Resident memory; only of the set that was filled first.
+    bytes_each: Option<f64>,
+    snapshot_bytes: usize,
+    loaded_in: Duration,
 }
 
-fn now() -> Timestamp {
-    Timestamp::from_millis(clock::since_epoch().as_millis() as u64)
+impl Sizes {
+    fn of(lookup: &Lookup, contestants: &[Contestant]) -> Option<Self> {
+        let revoked = lookup.revoked;
+        let contestant = contestants.iter().find(|one| one.remembers && one.revoked == revoked)?;
+        Some(Self {
+            revoked,
+            bytes_each: (revoked == MANY).then_some(lookup.bytes_each),
+            snapshot_bytes: contestant.snapshot_bytes,
+            loaded_in: contestant.loaded_in,
+        })
+    }
+
+    fn snapshot_bytes_each(&self) -> f64 {
+        self.snapshot_bytes as f64 / (self.revoked.ids + self.revoked.clients) as f64
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "bench": "deny-set",
+            "deny_set": self.revoked.ids,
+            "clients": self.revoked.clients,
+            "rss_bytes_per_entry": self.bytes_each.map(rounded),
+            "snapshot_bytes": self.snapshot_bytes,
+            "snapshot_bytes_per_entry": rounded(self.snapshot_bytes_each()),
+            "ready_ms": rounded(self.loaded_in.as_secs_f64() * 1e3),
+        })
+    }
+}
+
+impl std::fmt::Display for Sizes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { revoked, snapshot_bytes, .. } = self;
+        let (each, ready) = (self.snapshot_bytes_each(), self.loaded_in.as_millis());
+        write!(f, "{revoked}: snapshot {snapshot_bytes} bytes, {each:.1} for each; ")?;
+        write!(f, "ready in {ready} ms")?;
+        match self.bytes_each {
+            Some(bytes) => write!(f, "; in memory {bytes:.0} bytes for each"),
+            None => Ok(()),
+        }
+    }
 }

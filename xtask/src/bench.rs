@@ -13,7 +13,8 @@ const USAGE: &str = "\
 cargo xtask bench NAME [--json]
 
   jose [--rounds N]     sign and verify, beside other libraries and the bare primitive
-  verify [--rounds N]   what an API pays for a token: new and seen before, few and many revocations
+  verify [--rounds N]   what an API pays for a token: new and seen before, few and many revocations,
+                        beside jsonwebtoken
   server [--connections N] [--seconds S] [--op NAME]
                         the release binary over loopback, beside the limits of the machine
 ";
@@ -22,7 +23,8 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
     let outcome = match words.split_first() {
         Some((name, rest)) if name == "jose" => jose(rest),
         Some((name, rest)) if name == "verify" => {
-            measure(&["--no-default-features"], "verify", rest)
+            // One peer, which needs nothing of the system.
+            measure(&["--no-default-features", "--features", "jsonwebtoken"], "verify", rest)
         }
         Some((name, rest)) if name == "server" => server(rest),
         _ => Err(USAGE.to_owned()),

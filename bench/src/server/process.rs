@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::http::{Connection, Request};
 use super::{operation, pin};
+use crate::memory;
 
 /// What `/proc` counts processor time in; fixed at this on Linux for user programs.
 const TICKS_PER_SECOND: u64 = 100;
@@ -75,7 +76,7 @@ impl Server {
 
     pub(super) fn resident_mib(&self) -> Result<f64, String> {
         let status = read(format!("/proc/{}/status", self.child.id()))?;
-        resident_mib(&status).ok_or_else(|| "no VmRSS".to_owned())
+        memory::resident_mib(&status).ok_or_else(|| "no VmRSS".to_owned())
     }
 
     /// Transactions made durable so far; `None` when the server does not count them.
@@ -185,12 +186,6 @@ fn busy_ticks(stat: &str, core: u32) -> Option<u64> {
     Some(all - columns.get(3)? - columns.get(4)?)
 }
 
-fn resident_mib(status: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
-}
-
 /// The sum over all labels of a counter in the text format of Prometheus.
 fn counter(metrics: &str, name: &str) -> Option<u64> {
     let values = metrics.lines().filter_map(|line| {
@@ -217,7 +212,7 @@ fn text(error: impl std::fmt::Display) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{busy_ticks, counter, disk, resident_mib, ticks};
+    use super::{busy_ticks, counter, disk, ticks};
 
     #[test]
     fn processor_time_is_read_behind_any_name() {
@@ -230,8 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_and_counters_are_read() {
-        assert_eq!(resident_mib("VmHWM:\t 9 kB\nVmRSS:\t  2048 kB\n"), Some(2.0));
+    fn counters_are_read() {
         let metrics =
             "# TYPE a_total counter\na_total 3\na_total_b 9\nc{x=\"1\"} 2\nc{x=\"2\"} 5\n";
         assert_eq!(counter(metrics, "a_total"), Some(3));

@@ -1,9 +1,11 @@
 //! Figures of an operation, and how they are shown.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::goals::Goals;
 use super::limits::Limits;
 use super::load::{Outcome, Script};
 use super::operation::Operation;
@@ -112,11 +114,12 @@ impl Figures {
 /// Where figures go.
 pub(super) struct Report {
     json: bool,
+    goals: RefCell<Goals>,
 }
 
 impl Report {
     pub(super) fn new(json: bool) -> Self {
-        Self { json }
+        Self { json, goals: RefCell::default() }
     }
 
     pub(super) fn opening(&self, disk: &Disk, pinned: bool, window: Duration, windows: u32) {
@@ -179,6 +182,7 @@ impl Report {
         let cpu = figures.each(figures.spent.server.as_secs_f64() * 1e6);
         let own = figures.each(figures.spent.load.as_secs_f64() * 1e6);
         let syncs = figures.commits.map(|commits| figures.each(commits as f64));
+        self.goals.borrow_mut().note_operation(operation, connections, syncs);
         let taken = pinned.then(|| figures.spent.taken_by_others(figures.took));
         let Figures { errors, resident_mib, .. } = figures;
         if self.json {
@@ -209,6 +213,7 @@ impl Report {
         let milliseconds = |sorted, per_cent| f64::from(quantile(sorted, per_cent)) / 1e3;
         let refusal = |per_cent| milliseconds(refusals, per_cent);
         let (p50, p99, max) = (refusal(50), refusal(99), refusal(100));
+        self.goals.borrow_mut().note_revocation(p99);
         let (answer_p50, answer_p99) = (milliseconds(answers, 50), milliseconds(answers, 99));
         let (barrier_p50, barrier_p99) = (milliseconds(barriers, 50), milliseconds(barriers, 99));
         let (verifiers, samples) = (revocation::VERIFIERS, refusals.len());
@@ -227,6 +232,10 @@ impl Report {
                  p99 {barrier_p99:.2} ms"
             );
         }
+    }
+
+    pub(super) fn goals(&self) {
+        self.goals.borrow().report(self.json);
     }
 
     pub(super) fn limits(&self, limits: Limits, disk: &Disk) {

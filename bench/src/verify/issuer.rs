@@ -7,9 +7,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The number of the snapshot; the feed stays there.
-const SEQ: u64 = 1;
-
 pub(super) struct Issuer {
     listener: TcpListener,
     pub(super) url: String,
@@ -18,6 +15,8 @@ pub(super) struct Issuer {
 struct Documents {
     metadata: String,
     jwks: String,
+    /// The number of the snapshot; the feed stays there.
+    seq: u64,
     snapshot: String,
 }
 
@@ -28,9 +27,8 @@ impl Issuer {
         Ok(Self { listener, url: format!("http://{address}") })
     }
 
-    /// Serves until the runtime ends. `revocations` tokens and grants, half of each, are revoked
-    /// until `expires_at`, in seconds since the epoch.
-    pub(super) fn serve(self, jwks: String, revocations: u64, expires_at: u64) {
+    /// Serves until the runtime ends. `snapshot` is all that is revoked, up to `seq`.
+    pub(super) fn serve(self, jwks: String, seq: u64, snapshot: String) {
         let url = &self.url;
         let metadata = serde_json::json!({
             "issuer": url,
@@ -38,17 +36,8 @@ impl Issuer {
             "revocation_feed_endpoint": format!("{url}/feed"),
             "revocation_snapshot_endpoint": format!("{url}/snapshot"),
         });
-        let event = |number: u64| {
-            let kind = if number.is_multiple_of(2) { "token" } else { "grant" };
-            let id = format!("{number:032x}");
-            format!(r#"{{"seq":{SEQ},"kind":"{kind}","id":"{id}","expires_at":{expires_at}}}"#)
-        };
-        let events = (0..revocations).map(event).collect::<Vec<_>>().join(",");
-        let documents = Arc::new(Documents {
-            metadata: metadata.to_string(),
-            jwks,
-            snapshot: format!(r#"{{"seq":{SEQ},"events":[{events}]}}"#),
-        });
+        let metadata = metadata.to_string();
+        let documents = Arc::new(Documents { metadata, jwks, seq, snapshot });
         tokio::spawn(async move {
             while let Ok((stream, _)) = self.listener.accept().await {
                 // Who hangs up is not missed.
@@ -68,7 +57,7 @@ async fn answer(mut stream: TcpStream, documents: Arc<Documents>) -> std::io::Re
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default();
     if path == "/feed" {
-        return feed(stream).await;
+        return feed(stream, documents.seq).await;
     }
     let body = match path {
         "/jwks" => &documents.jwks,
@@ -84,11 +73,11 @@ async fn answer(mut stream: TcpStream, documents: Arc<Documents>) -> std::io::Re
     stream.write_all(body.as_bytes()).await
 }
 
-async fn feed(mut stream: TcpStream) -> std::io::Result<()> {
+async fn feed(mut stream: TcpStream, seq: u64) -> std::io::Result<()> {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
     loop {
-        let beat = format!("event: heartbeat\ndata: {{\"seq\":{SEQ}}}\n\n");
+        let beat = format!("event: heartbeat\ndata: {{\"seq\":{seq}}}\n\n");
         stream.write_all(beat.as_bytes()).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
