@@ -140,7 +140,7 @@ pub(super) fn ensure_other_scope_order_succeeds(profile: Profile) {
 pub(super) fn test_claims_parameter_identity_claims(profile: Profile) {
     const PROTOCOL: &[&str] = &["sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr"];
     // Carol has no roles: they are not of OpenID Connect Core section 5.1.
-    const NOT_HERS: &[&str] = &["amr", "sid", "roles"];
+    const NOT_HERS: &[&str] = &["amr", "at_hash", "sid", "roles"];
     let mut fapi = Fapi::new(profile);
     let metadata = fapi.server.send(&Request::get("/.well-known/openid-configuration")).json();
     assert_eq!(metadata["claims_parameter_supported"], json!(true));

@@ -239,7 +239,7 @@ impl Fapi {
 
     /// See [`Ask::of`]; with PKCE, and for Message Signing with a signed answer.
     pub(super) fn ask(&self) -> Ask {
-        let ask = Ask::of(self.client.id)
+        let ask = Ask::of(self.client.id, REDIRECT_URI)
             .with("code_challenge", CHALLENGE)
             .with("code_challenge_method", "S256");
         match self.profile {

@@ -13,7 +13,7 @@ use countersign_tests::server::Server;
 use countersign_tests::shared::Running;
 use serde_json::Value;
 
-use super::party::{CAROL, Party, REDIRECT_URI};
+use super::party::{CAROL, Party};
 
 pub(super) const ALGORITHMS: [Algorithm; 3] =
     [Algorithm::ES256, Algorithm::RS256, Algorithm::Ed25519];
@@ -35,13 +35,13 @@ pub(super) struct Ask {
 
 impl Ask {
     /// What a client of the suite asks unless a module is about something else.
-    pub(super) fn of(client_id: &str) -> Self {
+    pub(super) fn of(client_id: &str, redirect_uri: &str) -> Self {
         // Every kind of character that a state may have and a URL would mangle.
         let (state, nonce) = (format!("{} &=%+'\"<>~", random()), random());
         let fields = [
             ("response_type", "code"),
             ("client_id", client_id),
-            ("redirect_uri", REDIRECT_URI),
+            ("redirect_uri", redirect_uri),
             ("scope", "openid"),
             ("state", &*state),
             ("nonce", &*nonce),
@@ -116,7 +116,7 @@ impl Flow {
 
     /// See [`Ask::of`].
     pub(super) fn ask(&self) -> Ask {
-        Ask::of(&self.party.id)
+        Ask::of(&self.party.id, &self.party.redirect_uri)
     }
 
     /// The address that begins an authorization.
@@ -142,7 +142,7 @@ impl Flow {
     fn arrive_from(&mut self, first: impl FnOnce(&mut Browser) -> Answer) -> Arrival {
         let arrival = signing_in(|| {
             let answer = first(&mut self.browser);
-            self.browser.follow(answer, REDIRECT_URI, CAROL)
+            self.browser.follow(answer, &self.party.redirect_uri, CAROL)
         });
         assert_eq!(arrival.by_form, self.mode == Mode::FormPost, "in the mode that was asked for");
         arrival
@@ -163,8 +163,11 @@ impl Flow {
 
     /// The answer to a code at the token endpoint.
     pub(super) fn redeem(&self, code: &str, more: &[(&str, &str)]) -> Answer {
-        let fields =
-            [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", REDIRECT_URI)];
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", &self.party.redirect_uri),
+        ];
         self.server.send(&self.party.form("/token", &[&fields, more].concat()))
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use countersign_jose::{Algorithm, SigningKey};
 
@@ -13,6 +13,9 @@ use countersign_tests::client_site::ClientSite;
 use countersign_tests::folder::Folder;
 use countersign_tests::http::Request;
 use countersign_tests::shared::Shared;
+use serde_json::json;
+
+use super::flow::{now, random, sign};
 
 /// Where the clients want their answers. Nobody listens there; they are read on the way.
 pub(super) const REDIRECT_URI: &str = "https://rp.example/callback";
@@ -24,12 +27,14 @@ pub(super) const CAROL: Person<'_> =
     Person { username: "carol", password: "a password of carol", decision: "allow" };
 
 /// How a client shows who it is at the token endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
+#[derive(Clone, Debug)]
+enum Proof {
     /// HTTP Basic.
-    Basic,
+    Basic { secret: String },
     /// In the form.
-    Post,
+    Post { secret: String },
+    /// Signed for this audience (RFC 7523).
+    Key { key: Arc<SigningKey>, audience: String },
 }
 
 /// A client as the suite has them: confidential, with a nonce, and without PKCE except where a
@@ -37,7 +42,8 @@ pub(super) enum Proof {
 #[derive(Clone, Debug)]
 pub(super) struct Party {
     pub(super) id: String,
-    secret: String,
+    /// Where it wants its answers.
+    pub(super) redirect_uri: String,
     proof: Proof,
     /// What its registration says beside that.
     more: String,
@@ -46,8 +52,15 @@ pub(super) struct Party {
 impl Party {
     /// A client that registers this beside what all of them do.
     pub(super) fn new(id: &str, more: &str) -> Self {
-        let secret = format!("a secret of the client {id}");
-        Self { id: id.to_owned(), secret, proof: Proof::Basic, more: more.to_owned() }
+        let proof = Proof::Basic { secret: secret_of(id) };
+        let redirect_uri = REDIRECT_URI.to_owned();
+        Self { id: id.to_owned(), redirect_uri, proof, more: more.to_owned() }
+    }
+
+    /// A client that has registered itself with a key.
+    pub(super) fn registered(id: &str, key: &Arc<SigningKey>, issuer: &str) -> Self {
+        let proof = Proof::Key { key: Arc::clone(key), audience: issuer.to_owned() };
+        Self { proof, ..Self::new(id, "") }
     }
 
     /// The client that most modules are about.
@@ -62,7 +75,7 @@ impl Party {
 
     /// One with `client_secret_post`.
     pub(super) fn posting() -> Self {
-        Self { proof: Proof::Post, ..Self::new("posting", "") }
+        Self { proof: Proof::Post { secret: secret_of("posting") }, ..Self::new("posting", "") }
     }
 
     /// One whose id tokens are signed with RS256.
@@ -78,16 +91,22 @@ impl Party {
 
     /// A form request with this client's authentication.
     pub(super) fn form(&self, path: &str, fields: &[(&str, &str)]) -> Request {
-        match self.proof {
-            Proof::Basic => {
+        match &self.proof {
+            Proof::Basic { secret } => {
                 // RFC 6749 section 2.3.1: both are form-encoded before they are joined.
                 let encoded = |text: &str| {
                     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
                 };
-                Request::form(path, fields).basic(&encoded(&self.id), &encoded(&self.secret))
+                Request::form(path, fields).basic(&encoded(&self.id), &encoded(secret))
             }
-            Proof::Post => {
-                let own = [("client_id", &*self.id), ("client_secret", &*self.secret)];
+            Proof::Post { secret } => {
+                let own = [("client_id", &*self.id), ("client_secret", secret)];
+                Request::form(path, &[fields, &own].concat())
+            }
+            Proof::Key { key, audience } => {
+                let assertion = assertion(key, &self.id, audience);
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                let own = [("client_assertion_type", kind), ("client_assertion", &assertion)];
                 Request::form(path, &[fields, &own].concat())
             }
         }
@@ -95,17 +114,33 @@ impl Party {
 
     /// Its `[[client]]`.
     pub(super) fn declaration(&self) -> String {
-        let method = match self.proof {
-            Proof::Basic => "client_secret_basic",
-            Proof::Post => "client_secret_post",
+        let (method, secret) = match &self.proof {
+            Proof::Basic { secret } => ("client_secret_basic", secret),
+            Proof::Post { secret } => ("client_secret_post", secret),
+            Proof::Key { .. } => panic!("it registers itself"),
         };
         format!(
             "[[client]]\nclient_id = {:?}\nclient_secret = {:?}\nrequire_pkce = false\n\
-             token_endpoint_auth_method = {method:?}\nredirect_uris = [{REDIRECT_URI:?}]\n\
+             token_endpoint_auth_method = {method:?}\nredirect_uris = [{:?}]\n\
              post_logout_redirect_uris = [{SIGNED_OUT_URI:?}]\n{}\n",
-            self.id, self.secret, self.more
+            self.id, secret, self.redirect_uri, self.more
         )
     }
+}
+
+fn secret_of(id: &str) -> String {
+    format!("a secret of the client {id}")
+}
+
+/// A good assertion of a client.
+fn assertion(key: &SigningKey, client_id: &str, audience: &str) -> String {
+    let now = now().as_secs();
+    let header = json!({ "alg": key.algorithm().name(), "kid": key.key_id() });
+    let claims = json!({
+        "iss": client_id, "sub": client_id, "aud": audience, "jti": random(), "iat": now,
+        "exp": now + 60,
+    });
+    sign(key, &header, &claims)
 }
 
 /// Carol, with a value for every claim of OpenID Connect Core section 5.1.
