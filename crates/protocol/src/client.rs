@@ -20,7 +20,7 @@ use member::{algorithm_name, default_grant_types, default_response_types, is_fal
 
 pub use application::ApplicationType;
 pub use authentication::{AuthMethod, Credentials, hash_secret, unauthenticated};
-pub use openid::{Encryption, KEY_MANAGEMENT};
+pub use openid::{Encryption, KEY_MANAGEMENT, SubjectType};
 pub use permission::{GrantType, is_resource};
 
 /// A registered client.
@@ -122,6 +122,9 @@ pub struct Client {
     /// What their content is encrypted with; A128CBC-HS256 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub userinfo_encrypted_response_enc: Option<ContentEncryption>,
+    /// What it knows people by (OpenID Connect Core §8).
+    #[serde(default, skip_serializing_if = "SubjectType::is_public")]
+    pub subject_type: SubjectType,
     /// `max_age` of requests that have none, in seconds (OpenID Connect Registration §2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_max_age: Option<u32>,

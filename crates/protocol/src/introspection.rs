@@ -45,10 +45,15 @@ impl Introspection {
         Self(claims)
     }
 
-    /// The answer for a refresh token, which only its own client may ask about: with how long it
-    /// has left, as in the token answer (draft-ietf-oauth-refresh-token-expiration-03 §7).
+    /// The answer for a refresh token, which only its own client may ask about: about the person
+    /// as the client knows them, with how long it has left, as in the token answer (draft-ietf-oauth-refresh-token-expiration-03 §7).
     #[must_use]
-    pub fn of_refresh_token(grant: &Grant, caller: &Client, issuer: &str, now: Timestamp) -> Self {
+    pub fn of_refresh_token(
+        grant: &Grant,
+        caller: &Client,
+        (issuer, subject): (&str, &str),
+        now: Timestamp,
+    ) -> Self {
         if grant.client_id != caller.client_id || !caller.is_confidential() {
             return Self::inactive();
         }
@@ -57,7 +62,7 @@ impl Introspection {
         let mut answer = Map::from_iter([
             ("active".to_owned(), Value::Bool(true)),
             ("iss".to_owned(), Value::from(issuer)),
-            ("sub".to_owned(), Value::from(grant.subject.as_str())),
+            ("sub".to_owned(), Value::from(subject)),
             ("client_id".to_owned(), Value::from(grant.client_id.as_str())),
             ("scope".to_owned(), Value::from(grant.scope.to_string())),
             ("aud".to_owned(), Value::from(grant.audience.clone())),
@@ -168,7 +173,8 @@ mod tests {
             details: crate::grant_details::GrantDetails::default(),
         };
         let about = |json: &str| {
-            Introspection::of_refresh_token(&grant, &caller(json), "https://id.example", now)
+            let about = ("https://id.example", "alice");
+            Introspection::of_refresh_token(&grant, &caller(json), about, now)
         };
         let told = about(r#"{"client_id":"web"}"#);
         assert!(told.is_active());

@@ -80,6 +80,8 @@ impl Lives {
             KeyUse::Forms => self.forms,
             // Good for a few minutes, less than what is allowed for delays and clocks anyway.
             KeyUse::DpopNonces => Duration::ZERO,
+            // Never retired.
+            KeyUse::PairwiseSubjects => Duration::ZERO,
         }
     }
 }
@@ -259,6 +261,9 @@ pub enum Refusal {
     /// There is no such key.
     #[error("there is no key {0}")]
     NoSuchKey(String),
+    /// It would change what must never change.
+    #[error("the secret of pairwise subjects stays: with another, clients would know nobody again")]
+    Lasting,
     /// The next key has not been announced long enough.
     #[error("the next key has not been published long enough for every verifier to know it")]
     NotYet {
@@ -286,8 +291,11 @@ pub fn decide(
         Wish::Rotate { usage, force } => planned.rotate(*usage, *force, settings)?,
         Wish::Revoke { kids } => {
             for kid in kids {
-                if !keys.iter().any(|key| key.kid == *kid) {
+                let Some(key) = keys.iter().find(|key| key.kid == *kid) else {
                     return Err(Refusal::NoSuchKey(kid.clone()));
+                };
+                if key.usage.is_lasting() {
+                    return Err(Refusal::Lasting);
                 }
                 planned.take(Step::Delete { kid: kid.clone() });
             }
@@ -356,6 +364,9 @@ impl Planned {
     }
 
     fn rotate(&mut self, usage: KeyUse, force: bool, settings: &Settings) -> Result<(), Refusal> {
+        if usage.is_lasting() {
+            return Err(Refusal::Lasting);
+        }
         let next = successor(&self.keys, usage).cloned();
         let ripe_at = next.as_ref().map(|next| next.ripe_at(settings));
         let is_ripe = ripe_at.is_some_and(|ripe_at| ripe_at <= self.now);
@@ -375,6 +386,12 @@ impl Planned {
     }
 
     fn schedule(&mut self, usage: KeyUse, settings: &Settings) {
+        if usage.is_lasting() {
+            if self.of(usage).next().is_none() {
+                self.take(Step::Make { usage, signs: true, longest_token: Duration::ZERO });
+            }
+            return;
+        }
         self.outlast(usage, settings);
         // Only one signs. There are never two unless somebody has written into the store.
         for older in self.active(usage).into_iter().rev().skip(1) {

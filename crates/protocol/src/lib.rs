@@ -23,6 +23,7 @@
 //! | [`authorization_code`], [`device_code`], [`refresh_family`] | the rules for using them |
 //! | [`token_exchange`], [`jwt_grant`] | tokens for tokens, of this server and of others |
 //! | [`token`], [`release`], [`introspection`] | what is said in tokens and about them |
+//! | [`subject`] | what a client knows people by |
 //! | [`token_format`], [`opaque_token`] | how access tokens are written |
 //! | [`revocation`], [`snapshot`] | events that end tokens before their time, all that are alive |
 //! | [`follower`] | which verifiers have them |
@@ -70,6 +71,7 @@ pub mod security_profile;
 pub mod session;
 pub mod snapshot;
 pub mod status_list;
+pub mod subject;
 pub mod throttle;
 pub mod token;
 pub mod token_exchange;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use countersign_jose::{LogoutToken, Timestamp};
 
 use crate::client::Client;
+use crate::subject::{Person, SubjectKey};
 
 /// How long a logout token may be used; the specification advises two minutes at most.
 const LIFETIME: Duration = Duration::from_secs(120);
@@ -26,18 +27,28 @@ pub struct LogoutNotice {
 }
 
 impl LogoutNotice {
-    /// What the client is told (Back-Channel Logout §2.4). The name is the same at each attempt,
+    /// What the client is told of the person (Back-Channel Logout §2.4). The name is the same at each attempt,
     /// so a client that took it and whose answer was lost takes it once.
     #[must_use]
-    pub fn token(&self, issuer: &str, now: Timestamp) -> LogoutToken {
+    pub fn token(&self, issuer: &str, person: &Person<'_>, now: Timestamp) -> LogoutToken {
+        let session_id = person.session_id.as_deref();
         LogoutToken {
             issuer: issuer.to_owned(),
             audience: vec![self.client_id.clone()],
             issued_at: now.as_secs(),
             expires_at: now.plus(LIFETIME).as_secs(),
-            token_id: format!("logout-{}-{}", self.id, self.session_id),
-            subject: Some(self.subject.clone()),
-            session_id: Some(self.session_id.clone()),
+            token_id: format!("logout-{}-{}", self.id, session_id.unwrap_or_default()),
+            subject: Some(person.subject.clone().into_owned()),
+            session_id: session_id.map(str::to_owned),
+        }
+    }
+
+    /// Who was signed in and where, as the client knows it.
+    #[must_use]
+    pub fn person<'a>(&'a self, client: &Client, names: &SubjectKey) -> Person<'a> {
+        Person {
+            subject: names.subject(client, &self.subject),
+            session_id: Some(names.session(client, &self.session_id)),
         }
     }
 
@@ -84,15 +95,17 @@ mod tests {
 
     #[test]
     fn a_token_says_who_and_where_and_keeps_its_name() {
-        let first = notice(1).token("https://id.example", NOW);
-        let later = notice(2).token("https://id.example", NOW.plus(LIFETIME));
+        let person = Person { subject: "alice".into(), session_id: Some("s1".into()) };
+        let token = |notice: LogoutNotice, now| notice.token("https://id.example", &person, now);
+        let first = token(notice(1), NOW);
+        let later = token(notice(2), NOW.plus(LIFETIME));
         assert_eq!(first.token_id, later.token_id);
         assert_eq!(first.expires_at - first.issued_at, 120);
         assert_eq!(
             (first.subject.as_deref(), first.session_id.as_deref()),
             (Some("alice"), Some("s1"))
         );
-        let other = LogoutNotice { id: 8, ..notice(1) }.token("https://id.example", NOW);
+        let other = token(LogoutNotice { id: 8, ..notice(1) }, NOW);
         assert_ne!(first.token_id, other.token_id);
     }
 

@@ -58,6 +58,7 @@ const MEMBERS: &[&str] = &[
     "sector_identifier_uri",
     "software_id",
     "software_version",
+    "subject_type",
     "tls_client_certificate_bound_access_tokens",
     "token_endpoint_auth_method",
     "token_endpoint_auth_signing_alg",

@@ -1,6 +1,8 @@
 //! What the tokens that this server signs say: access tokens (RFC 9068) and id tokens
 //! (OpenID Connect Core §2).
 
+use std::borrow::Cow;
+
 use countersign_jose::{AccessToken, Algorithm, IdToken, Timestamp};
 use serde_json::{Map, Value};
 
@@ -9,6 +11,7 @@ use crate::grant::{Grant, GrantId};
 use crate::lifetimes::Lifetimes;
 use crate::random::{self, Randomness};
 use crate::scope::Scope;
+use crate::subject::Person;
 
 /// The circumstances under which tokens are made.
 #[derive(Clone, Copy)]
@@ -30,18 +33,18 @@ impl std::fmt::Debug for Issuing<'_> {
 }
 
 impl Issuing<'_> {
-    /// An access token for a user's grant, with the scope and resources of this request, which
-    /// may be narrower than the grant's.
+    /// An access token for a user's grant, about the person as the client knows them, with the
+    /// scope and resources of this request, which may be narrower than the grant's.
     #[must_use]
     pub fn access_token_for_grant(
         &self,
         grant: &Grant,
-        scope: &Scope,
-        audience: &[String],
+        person: &Person<'_>,
+        (scope, audience): (&Scope, &[String]),
         extra: Map<String, Value>,
     ) -> AccessToken {
         AccessToken {
-            subject: grant.subject.clone(),
+            subject: person.subject.clone().into_owned(),
             auth_time: Some(grant.auth_time.as_secs()),
             acr: grant.details.acr.clone(),
             amr: (!grant.amr.is_empty()).then(|| grant.amr.clone()),
@@ -69,6 +72,7 @@ impl Issuing<'_> {
     pub fn id_token(
         &self,
         grant: &Grant,
+        person: &Person<'_>,
         nonce: Option<String>,
         algorithm: Algorithm,
         access_token: &str,
@@ -76,7 +80,7 @@ impl Issuing<'_> {
         let now = self.now.as_secs();
         IdToken {
             issuer: self.issuer.to_owned(),
-            subject: grant.subject.clone(),
+            subject: person.subject.clone().into_owned(),
             audience: vec![grant.client_id.clone()],
             expires_at: now + self.lifetimes.id_token.as_secs(),
             issued_at: now,
@@ -85,7 +89,7 @@ impl Issuing<'_> {
             acr: grant.details.acr.clone(),
             amr: (!grant.amr.is_empty()).then(|| grant.amr.clone()),
             access_token_hash: Some(IdToken::access_token_hash(algorithm, access_token)),
-            session_id: grant.session_id.clone(),
+            session_id: person.session_id.clone().map(Cow::into_owned),
             ..IdToken::default()
         }
     }

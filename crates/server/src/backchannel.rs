@@ -106,7 +106,9 @@ async fn tell(app: &App, notice: &LogoutNotice) -> Result<Told, String> {
 /// Signed as the client's id tokens are (§2.4).
 async fn sign(app: &App, client: &Client, notice: &LogoutNotice) -> Result<String, String> {
     let key = app.signing_key(client.id_token_algorithm()).await.map_err(|e| e.to_string())?;
-    let claims = notice.token(&app.issuer, process::now());
+    let keys = app.keys.load();
+    let person = notice.person(client, &keys.subjects);
+    let claims = notice.token(&app.issuer, &person, process::now());
     jwt::sign(&key, LogoutToken::TYPE, &claims).map_err(|error| error.to_string())
 }
 
@@ -180,6 +182,27 @@ mod tests {
         let _ended = job.await;
         // The answer was given before it could be noted, so the job may have ended in between.
         assert!(left(&site).await <= 1);
+    }
+
+    #[tokio::test]
+    async fn a_client_with_pairwise_subjects_hears_the_names_that_it_knows() {
+        let (party, mut bodies) = client(&[204]).await;
+        let pairwise = registered(&party.url("/logout")) + "subject_type = \"pairwise\"\n";
+        let site = Fixture::open_with(&pairwise).await;
+        let job = tokio::spawn(deliver(Arc::clone(&site.app)));
+        let session = site.sign_in("alice").await;
+        let session_id = site.session(&session).await.id;
+        let request = site.authorize(&[]).replace("client_id=web", "client_id=rp");
+        site.agree(&session, &request).await;
+        site.submit("/logout", &session, &[]).await;
+        let told = read(&site, &next(&mut bodies).await);
+        job.abort();
+        let rp = site.app.client("rp").await.unwrap().unwrap();
+        let keys = site.app.keys.load();
+        let (subject, alice) = (told.subject.unwrap(), site.alice().await.subject);
+        assert_eq!(subject, keys.subjects.subject(&rp, &alice));
+        assert_eq!(told.session_id.unwrap(), keys.subjects.session(&rp, &session_id));
+        assert!(subject != alice && !told.token_id.contains(&session_id));
     }
 
     /// How many are still to be told, looked at from a time when everything is due.

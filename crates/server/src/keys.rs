@@ -15,6 +15,7 @@ use countersign_protocol::key_schedule::{
 use countersign_protocol::keyring::{self, Keyring, KeyringError, SealedKey, Secret};
 use countersign_protocol::opaque_token::OpaqueTokenKeys;
 use countersign_protocol::seal::{MasterKey, WrongMasterKey};
+use countersign_protocol::subject::SubjectKey;
 use countersign_store::{KeyChange, KeysChanged, Store, StoreError};
 use countersign_verify::{DpopNonces, DpopRules, SenderRules};
 use tokio::sync::{Mutex, Notify};
@@ -43,6 +44,8 @@ pub(crate) struct ServingKeys {
     /// knows them.
     pub(crate) sender_rules: SenderRules,
     pub(crate) forms: Arc<FormKeys>,
+    /// What clients know people by.
+    pub(crate) subjects: SubjectKey,
     lives: Vec<KeyLife>,
 }
 
@@ -60,6 +63,7 @@ impl ServingKeys {
             opaque_tokens: OpaqueTokenKeys::new(&opaque).ok_or(WrongMasterKey)?,
             sender_rules: sender_rules(&secrets(KeyUse::DpopNonces)?).ok_or(WrongMasterKey)?,
             forms: Arc::new(FormKeys::new(&secrets(KeyUse::Forms)?)),
+            subjects: SubjectKey::new(&secrets(KeyUse::PairwiseSubjects)?).ok_or(WrongMasterKey)?,
             lives: stored.iter().map(|key| key.life.clone()).collect(),
         })
     }
@@ -111,6 +115,11 @@ impl Keys {
 
     pub(crate) fn load(&self) -> Guard<Arc<ServingKeys>> {
         self.serving.load()
+    }
+
+    /// The same, to be held while something is waited for.
+    pub(crate) fn load_full(&self) -> Arc<ServingKeys> {
+        self.serving.load_full()
     }
 
     /// Has keys made for an algorithm, if there are none yet: it may be one that no client asked

@@ -39,6 +39,8 @@ mod oauth;
 mod operations;
 mod own_token;
 mod pages;
+#[cfg(test)]
+mod pairwise;
 pub mod passwords;
 pub mod process;
 mod propagation;

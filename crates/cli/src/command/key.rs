@@ -77,7 +77,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
                     Some(alg) => usage == KeyUse::Signature(alg),
                     None => usage.algorithm().is_none() == arguments.secrets,
                 };
-                if meant && !done.contains(&usage) {
+                if meant && !usage.is_lasting() && !done.contains(&usage) {
                     rotate(&session, usage, arguments.now).await?;
                     done.push(usage);
                 }

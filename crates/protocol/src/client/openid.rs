@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use countersign_jose::jwe::{ContentEncryption, KeyManagement};
+use http::Uri;
+use serde::{Deserialize, Serialize};
 
 use super::Client;
 use crate::authorization_details;
 use crate::client_keys::ClientKeys;
+use crate::redirect_uri::is_loopback_host;
 
 /// The ways in which a content key is sent to a client. The symmetric ones need a secret that both
 /// sides can read, and of a client's secret only a hash is kept.
@@ -27,6 +30,24 @@ const DEFAULT_CONTENT: ContentEncryption = ContentEncryption::A128CbcHs256;
 /// More names than this can't be registered as the usual authentication contexts.
 const ACR_VALUES_MAX: usize = 16;
 
+/// What a client knows people by (OpenID Connect Core §8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectType {
+    /// The subject of their account, as other clients do.
+    #[default]
+    Public,
+    /// A name that only clients of the same sector know.
+    Pairwise,
+}
+
+impl SubjectType {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+    pub(super) fn is_public(&self) -> bool {
+        *self == Self::Public
+    }
+}
+
 /// How something is encrypted to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encryption {
@@ -41,6 +62,25 @@ impl Client {
     #[must_use]
     pub fn default_max_age(&self) -> Option<Duration> {
         self.default_max_age.map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
+    /// Whose names it shares, if it has pairwise ones: the host of `sector_identifier_uri`, or else
+    /// the one host of all its redirect URIs (OpenID Connect Core §8.1). `None` when there is no
+    /// single one. A loopback address is everybody's and so nobody's.
+    #[must_use]
+    pub fn sector(&self) -> Option<String> {
+        let host = |uri: &str| {
+            let uri: Uri = uri.parse().ok()?;
+            let web = matches!(uri.scheme_str(), Some("http" | "https"));
+            let host = uri.host().filter(|host| web && !is_loopback_host(host))?;
+            Some(host.to_ascii_lowercase())
+        };
+        if let Some(uri) = &self.sector_identifier_uri {
+            return host(uri);
+        }
+        let mut hosts = self.redirect_uris.iter().map(|uri| host(uri));
+        let first = hosts.next()??;
+        hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
     }
 
     /// How its id tokens are encrypted, if it wants them so.
@@ -65,6 +105,11 @@ impl Client {
         let mut faults = Vec::new();
         faults.extend(self.encryption_fault("id_token_encrypted_response", id_token));
         faults.extend(self.encryption_fault("userinfo_encrypted_response", userinfo));
+        if self.subject_type == SubjectType::Pairwise && self.sector().is_none() {
+            let why = "subject_type \"pairwise\" needs sector_identifier_uri, unless all of \
+                       redirect_uris have one host";
+            faults.push(why.to_owned());
+        }
         if self.default_acr_values.len() > ACR_VALUES_MAX {
             faults.push("default_acr_values has too many names".to_owned());
         }
@@ -160,6 +205,23 @@ mod tests {
         assert_eq!(userinfo.content.name(), "A128CBC-HS256");
         assert_eq!(client.id_token_encryption().unwrap().content.name(), "A256GCM");
         assert_eq!(Client::new("spa").id_token_encryption(), None);
+    }
+
+    #[test]
+    fn pairwise_names_need_one_sector() {
+        let with = |uris: &[&str], sector: Option<&str>| {
+            let client = json!({ "redirect_uris": uris, "subject_type": "pairwise",
+                "sector_identifier_uri": sector });
+            faults(&client).len()
+        };
+        let sector = Some("https://a.example/uris.json");
+        assert_eq!(with(&["https://a.example/cb", "https://a.example/2"], None), 0);
+        assert_eq!(with(&["https://a.example/cb", "https://b.example/cb"], None), 1);
+        assert_eq!(with(&["https://a.example/cb", "https://b.example/cb"], sector), 0);
+        for native in ["com.example.app:/cb", "http://127.0.0.1/cb"] {
+            assert_eq!((with(&[native], None), with(&[native], sector)), (1, 0), "{native}");
+        }
+        assert_eq!(faults(&json!({ "redirect_uris": ["http://127.0.0.1/cb"] })), [""; 0]);
     }
 
     #[test]

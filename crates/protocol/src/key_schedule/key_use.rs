@@ -15,6 +15,9 @@ pub enum KeyUse {
     Forms,
     /// The nonces of DPoP proofs (RFC 9449 §8).
     DpopNonces,
+    /// Pairwise subjects (OpenID Connect Core §8). Its secret is made once and never replaced: with
+    /// another one, every client with pairwise subjects would take everybody for somebody new.
+    PairwiseSubjects,
 }
 
 impl KeyUse {
@@ -25,6 +28,7 @@ impl KeyUse {
         Self::OpaqueTokens,
         Self::Forms,
         Self::DpopNonces,
+        Self::PairwiseSubjects,
         Self::Signature(Algorithm::ES256),
         Self::Signature(Algorithm::Ed25519),
         Self::Signature(Algorithm::RS256),
@@ -39,6 +43,7 @@ impl KeyUse {
             Self::OpaqueTokens => "opaque access tokens",
             Self::Forms => "csrf",
             Self::DpopNonces => "dpop nonces",
+            Self::PairwiseSubjects => "pairwise subjects",
         }
     }
 
@@ -48,6 +53,12 @@ impl KeyUse {
         let known = Self::ALWAYS.iter().find(|known| known.name() == name).copied();
         let further = || Algorithm::from_name(name).filter(|one| !one.is_symmetric());
         known.or_else(|| further().map(Self::Signature))
+    }
+
+    /// Whether its key stays for ever.
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, Self::PairwiseSubjects)
     }
 
     /// Whether it takes long to make a key: RSA ones need large primes.

@@ -139,6 +139,21 @@ fn a_further_use_begins_when_it_is_wanted_and_goes_on_by_itself() {
 }
 
 #[test]
+fn a_secret_that_must_not_change_is_made_once() {
+    let lasting = KeyUse::PairwiseSubjects;
+    let settings = Settings { lives: signed(300), ..Settings::default() };
+    let mut keys = Keys::default();
+    for days in [0, 1, 100, 10_000] {
+        keys.decide(&[lasting], &settings, &Wish::Schedule, at(days * DAY));
+        assert_eq!(keys.states(), [("key 0001", "active")]);
+    }
+    let refused = |wish| decide(&keys.lives, &[], &settings, &wish, at(0)).unwrap_err();
+    let rotate = Wish::Rotate { usage: lasting, force: true };
+    assert_eq!(refused(rotate), Refusal::Lasting);
+    assert_eq!(refused(Wish::Revoke { kids: vec!["key 0001".into()] }), Refusal::Lasting);
+}
+
+#[test]
 fn every_use_is_read_back_by_its_name() {
     let further = [Algorithm::ES512, Algorithm::PS384, Algorithm::MlDsa87];
     let further = further.map(KeyUse::Signature);

@@ -11,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use countersign_protocol::account::Account;
 use countersign_protocol::client::Client;
 use countersign_protocol::grant::{Grant, GrantId, PendingCode, Sender};
 use countersign_protocol::grant_token::Kind;
@@ -165,7 +166,7 @@ impl Asked {
             self.wait(app).await?;
             return Ok(see_other(&login_url(&self.carried)));
         };
-        if !person::is_meant(app, &self.request, &signed_in.account) {
+        if !self.is_meant_for(app, &signed_in.account).await? {
             return self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON).await;
         }
         if !self.needs_consent(app, &signed_in).await? {
@@ -176,6 +177,10 @@ impl Asked {
         }
         self.wait(app).await?;
         Ok(see_other(&format!("/consent?{}", self.query())))
+    }
+
+    async fn is_meant_for(&self, app: &App, account: &Account) -> Result<bool, StoreError> {
+        person::is_meant(app, &self.client, &self.request, account).await
     }
 
     /// Lets a pushed request live until its user has signed in and answered.
@@ -212,7 +217,7 @@ impl Asked {
         signed_in: &SignedIn,
         remember: bool,
     ) -> Result<Response, StoreError> {
-        if !person::is_meant(app, &self.request, &signed_in.account) {
+        if !self.is_meant_for(app, &signed_in.account).await? {
             return self.fail(app, ErrorCode::LoginRequired, ANOTHER_PERSON).await;
         }
         let now = process::now();

@@ -55,7 +55,9 @@ async fn judge(
     let grant = app.store().grant(id).await?;
     let newest = grant.filter(|grant| grant.is_live(now) && grant.generation == generation);
     Ok(newest.map_or_else(Introspection::inactive, |grant| {
-        Introspection::of_refresh_token(&grant, caller, &app.issuer, now)
+        let keys = app.keys.load();
+        let subject = keys.subjects.subject(caller, &grant.subject);
+        Introspection::of_refresh_token(&grant, caller, (&app.issuer, &subject), now)
     }))
 }
 

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use countersign_protocol::client::Client;
 use countersign_protocol::logout::front_channel_url;
+use countersign_protocol::session::Session;
 use countersign_protocol::wire::logout::LogoutRequest;
 use countersign_protocol::wire::params::Params;
 use countersign_store::StoreError;
@@ -77,8 +78,10 @@ async fn ask_or_carry_out(app: &Arc<App>, headers: &HeaderMap, params: &Params) 
     let request = LogoutRequest { everywhere: false, ..LogoutRequest::parse(params) };
     let result = async {
         let signed_in = sign_in::current(app, headers).await?;
-        let known = hinted_session(app, &request);
-        let own = signed_in.as_ref().is_some_and(|s| known.as_ref() == Some(&s.session.id));
+        let own = match &signed_in {
+            Some(signed_in) => is_of_session(app, &request, &signed_in.session).await?,
+            None => false,
+        };
         if signed_in.is_none() || own {
             return sign_out(app, headers, &request).await;
         }
@@ -143,16 +146,28 @@ async fn frames(app: &App, session_id: &str) -> Result<Vec<String>, StoreError> 
     let mut frames = Vec::new();
     for client_id in app.store().session_followers(session_id).await? {
         let client = app.client(&client_id).await?;
-        let url = client.and_then(|client| front_channel_url(&client, &app.issuer, session_id));
-        frames.extend(url);
+        let Some(client) = client else { continue };
+        let keys = app.keys.load();
+        let session_id = keys.subjects.session(&client, session_id);
+        frames.extend(front_channel_url(&client, &app.issuer, &session_id));
     }
     Ok(frames)
 }
 
-/// The session that the hint was issued in, if the hint is ours.
-fn hinted_session(app: &App, request: &LogoutRequest) -> Option<String> {
-    let hint = request.id_token_hint.as_ref()?;
-    app.read_id_token_hint(hint, process::now())?.session_id
+/// Whether the hint is ours and was issued in this session, whatever its client knows it by.
+async fn is_of_session(
+    app: &App,
+    request: &LogoutRequest,
+    session: &Session,
+) -> Result<bool, StoreError> {
+    let hint = request.id_token_hint.as_ref();
+    let Some(hint) = hint.and_then(|hint| app.read_id_token_hint(hint, process::now())) else {
+        return Ok(false);
+    };
+    let made_for = hint.audience.first().map(String::as_str).unwrap_or_default();
+    let Some(client) = app.client(made_for).await? else { return Ok(false) };
+    let keys = app.keys.load();
+    Ok(hint.session_id.is_some_and(|id| id == keys.subjects.session(&client, &session.id)))
 }
 
 /// The client that asks: the one that the hint was issued to, which `client_id` may not

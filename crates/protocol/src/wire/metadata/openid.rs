@@ -42,7 +42,7 @@ impl OpenIdMetadata {
         let content: Vec<_> =
             ContentEncryption::ALL.iter().copied().map(ContentEncryption::name).collect();
         Self {
-            subject_types_supported: &["public"],
+            subject_types_supported: &["public", "pairwise"],
             claims_supported: PROTOCOL_CLAIMS
                 .iter()
                 .copied()

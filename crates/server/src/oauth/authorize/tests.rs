@@ -1,5 +1,6 @@
 use countersign_jose::{IdToken, jwt};
 use countersign_protocol::keyring::DEFAULT_ALGORITHM;
+use countersign_protocol::subject::Person;
 use serde_json::{Value, json};
 
 use super::*;
@@ -98,7 +99,9 @@ async fn a_hint_at_another_person_gets_no_answer_about_this_one() {
     let key = app.signing_key(DEFAULT_ALGORITHM).await.unwrap();
     let hint_at = |subject: &str| {
         let issuing = app.issuing(process::now());
-        let claims = issuing.id_token(&site.grant(subject), None, DEFAULT_ALGORITHM, "a token");
+        let person = Person { subject: subject.into(), session_id: None };
+        let grant = site.grant(subject);
+        let claims = issuing.id_token(&grant, &person, None, DEFAULT_ALGORITHM, "a token");
         jwt::sign(&key, IdToken::TYPE, &claims).unwrap()
     };
     let (own, other) = (hint_at(&site.alice().await.subject), hint_at("somebody else"));

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 use countersign_jose::{AccessToken, Algorithm, Policy};
+use countersign_protocol::subject::Person;
 use countersign_protocol::token_format::TokenFormat;
 use serde_json::{Value, json};
 
@@ -194,10 +195,11 @@ async fn userinfo_takes_opaque_tokens() {
         follow_session: false,
     };
     app.store().begin_grant(new).await.unwrap();
+    let person = Person { subject: alice.subject.as_str().into(), session_id: None };
     let claims: AccessToken = app.issuing(process::now()).access_token_for_grant(
         &grant,
-        &scope,
-        std::slice::from_ref(&app.issuer),
+        &person,
+        (&scope, std::slice::from_ref(&app.issuer)),
         serde_json::Map::new(),
     );
     let token = app.keys.load().opaque_tokens.seal(&claims, &process::SystemRandom).unwrap();

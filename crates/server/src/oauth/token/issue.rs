@@ -87,7 +87,9 @@ pub(super) async fn for_grant(
     let told = account.as_ref().map(|account| release::id_token_claims(account, asked));
     let issuing = app.issuing(now);
     let extra = extra.unwrap_or_default();
-    let claims = issuing.access_token_for_grant(grant, scope, audience, extra);
+    let keys = app.keys.load_full();
+    let person = keys.subjects.person(client, grant);
+    let claims = issuing.access_token_for_grant(grant, &person, (scope, audience), extra);
     let claims = with_details(claims, details);
     let mut claims = AccessToken { confirmation: sender.confirmation(), ..claims };
     if let Some(listed) = &listed {
@@ -98,7 +100,7 @@ pub(super) async fn for_grant(
         let algorithm = client.id_token_algorithm();
         let key = app.signing_key(algorithm).await?;
         let told = told.unwrap_or_default();
-        let claims = issuing.id_token(grant, nonce, algorithm, &access_token);
+        let claims = issuing.id_token(grant, &person, nonce, algorithm, &access_token);
         let claims = IdToken { extra: told, ..claims };
         let signed = jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?;
         Some(match client.id_token_encryption() {
