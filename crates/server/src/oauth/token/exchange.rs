@@ -97,7 +97,10 @@ async fn claims(
     let grant = Grant { client_id: client.client_id.clone(), ..grant.clone() };
     let mut extra = issue::personal_claims(app, &grant.subject, scope).await?;
     extra.extend(actor.clone().map(|actor| ("act".to_owned(), actor)));
-    let claims = app.issuing(now).access_token_for_grant(&grant, scope, audience, extra);
+    let keys = app.keys.load_full();
+    let person = keys.subjects.person(client, &grant);
+    let issuing = app.issuing(now);
+    let claims = issuing.access_token_for_grant(&grant, &person, (scope, audience), extra);
     Ok(AccessToken { expires_at: claims.expires_at.min(*expires_at), ..claims })
 }
 

@@ -167,7 +167,10 @@ async fn for_account(
     app.store().begin_grant(new).await?;
     let Grant { scope, audience, subject, .. } = grant;
     let extra = issue::personal_claims(app, subject, scope).await?;
-    let claims = app.issuing(now).access_token_for_grant(grant, scope, audience, extra);
+    let keys = app.keys.load_full();
+    let person = keys.subjects.person(client, grant);
+    let issuing = app.issuing(now);
+    let claims = issuing.access_token_for_grant(grant, &person, (scope, audience), extra);
     // When the person proved who they are is the other issuer's knowledge.
     let claims = AccessToken { auth_time: None, confirmation: sender.confirmation(), ..claims };
     let answer = issue::alone(app, client, claims, scope).await?;

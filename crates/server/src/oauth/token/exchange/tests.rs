@@ -8,6 +8,7 @@ use countersign_jose::{Confirmation, IdToken, jwt};
 use countersign_protocol::grant::EndReason;
 use countersign_protocol::keyring::DEFAULT_ALGORITHM;
 use countersign_protocol::scope::Scope;
+use countersign_protocol::subject::Person;
 use countersign_store::{GrantSelector, NewGrant};
 use serde_json::{Value, json};
 
@@ -68,11 +69,16 @@ impl World {
 
     /// The shop's access token, as it shows it to the API of the orders.
     async fn shown(&self, change: impl FnOnce(&mut AccessToken)) -> String {
-        let Grant { scope, audience, .. } = &self.grant;
+        self.sign(AccessToken::TYPE, self.claims(), change).await
+    }
+
+    /// What the shop's access token says.
+    fn claims(&self) -> AccessToken {
+        let Grant { scope, audience, subject, .. } = &self.grant;
+        let person = Person { subject: subject.into(), session_id: None };
         let issuing = self.site.app.issuing(process::now());
-        let claims =
-            issuing.access_token_for_grant(&self.grant, scope, audience, serde_json::Map::new());
-        self.sign(AccessToken::TYPE, claims, change).await
+        let extra = serde_json::Map::new();
+        issuing.access_token_for_grant(&self.grant, &person, (scope, audience), extra)
     }
 
     async fn sign<T: serde::Serialize>(
@@ -329,10 +335,7 @@ async fn the_new_token_is_bound_to_what_the_caller_proves() {
 async fn opaque_tokens_are_exchanged_and_come_out() {
     let world = World::new().await;
     let app = &world.site.app;
-    let Grant { scope, audience, .. } = &world.grant;
-    let issuing = app.issuing(process::now());
-    let token =
-        issuing.access_token_for_grant(&world.grant, scope, audience, serde_json::Map::new());
+    let token = world.claims();
     let keys = app.keys.load();
     let opaque = keys.opaque_tokens.seal(&token, &process::SystemRandom).unwrap();
     let said = claims(&world.exchanged("orders", &opaque, &[]).await);
