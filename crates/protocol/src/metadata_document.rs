@@ -97,6 +97,7 @@ mod tests {
             resources: vec!["https://api.example".to_owned()],
             scope: Scope::parse("openid orders").unwrap(),
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            details_types: Vec::new(),
             without_pkce: true,
             loopback: false,
         }

@@ -82,6 +82,8 @@ pub struct Terms {
     pub scope: Scope,
     /// The grants.
     pub grant_types: Vec<GrantType>,
+    /// The types of access that is spelled out (RFC 9396).
+    pub details_types: Vec<String>,
     /// Whether confidential ones may do without PKCE.
     pub without_pkce: bool,
     /// Whether their URLs may lead to this machine, by plain http.
@@ -241,10 +243,18 @@ impl Registration {
         if !self.has("resources") {
             client.resources.clone_from(&terms.resources);
         }
-        if client.resources.iter().all(|resource| terms.resources.contains(resource)) {
+        if !client.resources.iter().all(|resource| terms.resources.contains(resource)) {
+            let why = "resources: not all of them are open to clients that register themselves";
+            return Err(refused(why));
+        }
+        let types = &client.authorization_details_types;
+        if types.iter().all(|name| terms.details_types.contains(name)) {
             return Ok(());
         }
-        Err(refused("resources: not all of them are open to clients that register themselves"))
+        Err(refused(
+            "authorization_details_types: not all of them are open to clients that register \
+             themselves",
+        ))
     }
 }
 

@@ -294,10 +294,13 @@ impl App {
             return Ok(None);
         }
         let client = documents.client(&self.outbound, client_id).await;
-        Ok(client.and_then(|client| match self.authorization.profile {
+        let client = client.and_then(|client| match self.authorization.profile {
             None => Some(client),
             Some(_) => self.profiled((*client).clone()),
-        }))
+        });
+        let algorithms = client.iter().flat_map(|client| client.signature_algorithms());
+        algorithms.for_each(|algorithm| self.keys.want(algorithm));
+        Ok(client)
     }
 
     /// A client as far as it is known here: nobody is asked about it.

@@ -10,6 +10,7 @@ fn terms() -> Terms {
         resources: vec!["https://api.example".to_owned(), "https://b.example".to_owned()],
         scope: Scope::parse("openid email orders").unwrap(),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        details_types: vec!["payment".to_owned()],
         without_pkce: false,
         loopback: false,
     }
@@ -50,8 +51,9 @@ fn what_is_not_said_is_as_the_specification_says() {
 fn every_member_is_kept_and_told_again() {
     let key = SigningKey::generate(Algorithm::ES256).unwrap();
     let encrypting = PrivateJwk::generate(KeyManagement::EcdhEs).unwrap();
-    let body = json!({
+    let mut body = json!({
         "application_type": "web",
+        "authorization_details_types": ["payment"],
         "authorization_encrypted_response_alg": "ECDH-ES",
         "authorization_encrypted_response_enc": "A256GCM",
         "authorization_signed_response_alg": "ES256",
@@ -66,7 +68,11 @@ fn every_member_is_kept_and_told_again() {
         "frontchannel_logout_session_required": true,
         "frontchannel_logout_uri": "https://rp.example/front",
         "grant_types": ["authorization_code", "refresh_token"],
+        "id_token_encrypted_response_alg": "ECDH-ES",
+        "id_token_encrypted_response_enc": "A128GCM",
         "id_token_signed_response_alg": "RS256",
+    });
+    let more = json!({
         "initiate_login_uri": "https://rp.example/login",
         "introspection_signed_response_alg": "ES256",
         "jwks": { "keys": [key.public_jwk(), encrypting.public()] },
@@ -88,7 +94,11 @@ fn every_member_is_kept_and_told_again() {
         "token_endpoint_auth_method": "private_key_jwt",
         "token_endpoint_auth_signing_alg": "ES256",
         "tos_uri": "https://rp.example/tos",
+        "userinfo_encrypted_response_alg": "ECDH-ES",
+        "userinfo_encrypted_response_enc": "A256GCM",
+        "userinfo_signed_response_alg": "ES256",
     });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let mut told = registered_members(&client(&body));
     assert_eq!(told.remove("client_id"), Some("c1".into()));
     // Each of these goes instead of another.
@@ -128,7 +138,6 @@ fn what_nobody_knows_or_only_an_operator_sets_is_ignored() {
         ("disabled", json!(true)),
         ("self_registered", json!(false)),
         ("protects", json!(["https://victim.example"])),
-        ("authorization_details_types", json!(["payment"])),
         ("protected_access_token_format", json!("opaque")),
         ("require_pkce", json!(false)),
         ("danger_any_loopback_redirect", json!(true)),
@@ -189,6 +198,8 @@ fn what_is_refused_and_with_which_code() {
         ("frontchannel_logout_uri", json!("https://victim.example/delete"), metadata),
         ("frontchannel_logout_uri", json!("https://rp.example:8443/bye"), metadata),
         ("frontchannel_logout_uri", json!("https://rp.example/bye"), "ok"),
+        ("authorization_details_types", json!(["payment", "refund"]), metadata),
+        ("authorization_details_types", json!(["payment"]), "ok"),
         ("request_uris", json!(["http://rp.example/request"]), metadata),
         ("request_uris", json!(vec!["https://rp.example/request"; 21]), metadata),
         ("request_object_signing_alg", json!("none"), metadata),

@@ -28,6 +28,8 @@ pub struct RegistrationSection {
     pub scopes: Vec<String>,
     /// The grants that they may use.
     pub grant_types: Vec<GrantType>,
+    /// Those of `authorization.details_types` that they may ask for.
+    pub details_types: Vec<String>,
     /// Clients that authenticate and register themselves may do without PKCE.
     pub danger_without_pkce: bool,
     /// How many may register themselves.
@@ -58,6 +60,7 @@ impl Default for RegistrationSection {
             resources: Vec::new(),
             scopes: Vec::new(),
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+            details_types: Vec::new(),
             danger_without_pkce: false,
             max_clients: CLIENTS_MAX,
             unused_days: UNUSED_DAYS,
@@ -82,6 +85,7 @@ impl RegistrationSection {
             // What is not a scope was refused with the configuration.
             scope: Scope::parse(&scopes.join(" ")).unwrap_or_default(),
             grant_types: self.grant_types.clone(),
+            details_types: self.details_types.clone(),
             without_pkce: self.danger_without_pkce,
             loopback: issuer.starts_with("http://"),
         }

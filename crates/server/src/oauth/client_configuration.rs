@@ -11,7 +11,7 @@ use countersign_protocol::registration_token::{self, Kind};
 use countersign_protocol::{ErrorCode, OAuthError};
 use countersign_store::RegisteredClient;
 
-use super::register::{check_sector, information, not_offered};
+use super::register::{check_profile, check_sector, information, not_offered};
 use crate::app::{App, Shared};
 use crate::config::RegistrationMode;
 use crate::process::SystemRandom;
@@ -63,6 +63,7 @@ pub(crate) async fn put(
     // First on what is there now, for the list that has to be fetched; then again in the step.
     let before = find(app, &client_id, &management).await?.client;
     let (planned, _) = change.clone()(before)?;
+    check_profile(app, &planned.client)?;
     check_sector(app, &planned.client).await?;
     let (told, told_later) = std::sync::mpsc::channel();
     let step = move |before: Client| {

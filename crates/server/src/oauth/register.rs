@@ -45,6 +45,7 @@ pub(crate) async fn post(
     let client = Client::new(&random::identifier(&SystemRandom));
     let secret = random::secret(&SystemRandom);
     let Registered { client, new_secret } = registration.apply(client, &settings.terms, &secret)?;
+    check_profile(app, &client)?;
     check_sector(app, &client).await?;
     let (management_token, management) = registration_token::issue(Kind::Management, &SystemRandom);
     let new = NewRegistration {
@@ -89,6 +90,14 @@ pub(super) fn information(
         members.insert("client_secret_expires_at".to_owned(), 0.into());
     }
     members
+}
+
+/// Where a profile holds for everybody, a client that falls short of it is told here, and not at
+/// its first request.
+pub(super) fn check_profile(app: &App, client: &Client) -> Result<(), OAuthError> {
+    let Err(faults) = client.clone().under(app.authorization.profile) else { return Ok(()) };
+    let first = faults.into_iter().next().unwrap_or_default();
+    Err(OAuthError::new(ErrorCode::InvalidClientMetadata, first))
 }
 
 /// Fetches the list of the sector that a client wants to belong to, if it wants to.

@@ -1,6 +1,5 @@
 //! `GET /clients/{client_id}/logo`: the logo of an application, for the consent page. Browsers get
-//! it
-//! from here and not from where it lies: the application would learn who looks at it, and could
+//! it from here and not from where it lies: the application would learn who looks at it, and could
 //! show each of them something else.
 
 use std::sync::Arc;

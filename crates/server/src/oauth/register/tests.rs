@@ -8,7 +8,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, header};
 use axum::routing::get;
+use countersign_jose::{Algorithm, SigningKey};
 use countersign_protocol::grant::Grant;
+use countersign_protocol::security_profile::SecurityProfile;
 use countersign_store::{InitialAccess, NewGrant};
 use serde_json::json;
 
@@ -149,6 +151,29 @@ async fn what_is_refused_is_refused_by_its_name() {
     assert_eq!(plain.status(), StatusCode::BAD_REQUEST);
     let long = json!({ "client_uri": "x".repeat(70_000) });
     assert_eq!(register(&site, &long).await.status, 413);
+}
+
+#[tokio::test]
+async fn a_profile_that_holds_for_everybody_holds_for_those_who_register() {
+    let mut site = Fixture::open_with(OPEN).await;
+    // The declared clients of the fixture would not pass.
+    let app = Arc::get_mut(&mut site.app).unwrap();
+    app.authorization.profile = Some(SecurityProfile::Fapi2Security);
+    let told = register(&site, &rp()).await;
+    assert_eq!(told.error(), (400, "invalid_client_metadata"), "a secret is too weak");
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    let mut good = rp();
+    good["token_endpoint_auth_method"] = "private_key_jwt".into();
+    good["dpop_bound_access_tokens"] = true.into();
+    good["jwks"] = json!({ "keys": [key.public_jwk()] });
+    let told = register(&site, &good).await;
+    assert_eq!(told.status, 201, "{}", told.json);
+    let path = format!("/register/{}", told.text("client_id"));
+    let mut weaker = told.json.clone();
+    weaker["dpop_bound_access_tokens"] = false.into();
+    let token = told.text("registration_access_token");
+    let told = ask(&site, Method::PUT, &path, token, &weaker).await;
+    assert_eq!(told.error(), (400, "invalid_client_metadata"));
 }
 
 #[tokio::test]
