@@ -82,17 +82,19 @@ async fn ask_or_carry_out(app: &Arc<App>, headers: &HeaderMap, params: &Params) 
             Some(signed_in) => is_of_session(app, &request, &signed_in.session).await?,
             None => false,
         };
-        if signed_in.is_none() || own {
+        let client = client_of(app, &request).await?;
+        let back = return_url(client.as_deref(), &request);
+        // Where the address to go on to is wrong, so may be the rest: the person decides.
+        let sound = request.post_logout_redirect_uri.is_none() || back.is_some();
+        if signed_in.is_none() || (own && sound) {
             return sign_out(app, headers, &request).await;
         }
-        let client = client_of(app, &request).await?;
         let form = csrf::issue(&app.site, headers);
         let template = LogoutPage {
             csrf: &form.token,
             client_name: client.as_ref().and_then(|client| client.client_name.as_deref()),
             request: &params.to_query(&["everywhere"]),
         };
-        let back = return_url(client.as_deref(), &request);
         let form_target = back.as_deref().and_then(web_headers::csp_source);
         Ok(page(&app.site, StatusCode::OK, &template, form_target.as_deref(), Some(&form)))
     };

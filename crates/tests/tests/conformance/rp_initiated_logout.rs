@@ -113,7 +113,7 @@ fn rp_initiated_logout_bad_post_logout_redirect_uri() {
     let mut leaving = Leaving::new();
     let hint = leaving.login.tokens.id.clone();
     let answer = leaving.visit_with(&hint, "https://rp.example/elsewhere");
-    leaving.is_told(&answer);
+    leaving.is_asked(&answer);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn rp_initiated_logout_query_added_to_post_logout_redirect_uri() {
     let mut leaving = Leaving::new();
     let hint = leaving.login.tokens.id.clone();
     let answer = leaving.visit_with(&hint, &format!("{SIGNED_OUT_URI}?foo=bar"));
-    leaving.is_told(&answer);
+    leaving.is_asked(&answer);
 }
 
 /// Everything in it is right but the key.
