@@ -64,6 +64,10 @@ impl Audience {
         match (self, audience) {
             (Self::Has(expected), list) => list.contains(expected),
             (Self::Only(accepted), [sole]) => accepted.contains(sole),
+            // Several only where several names are ours, and then no other among them.
+            (Self::Only(accepted), [_, ..]) if accepted.len() > 1 => {
+                audience.iter().all(|one| accepted.contains(one))
+            }
             (Self::Only(_), _) => false,
             (Self::Unchecked, _) => true,
         }
@@ -121,7 +125,7 @@ impl<P: Profile> Policy<P> {
         self
     }
 
-    /// Accepts these as the sole audience too.
+    /// Accepts these too, alone or together, and nothing else.
     pub(crate) fn accept_only_also(mut self, others: &[&str]) -> Self {
         if let Audience::Only(accepted) = &mut self.audience {
             accepted.extend(others.iter().map(|&one| one.to_owned()));

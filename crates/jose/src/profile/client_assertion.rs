@@ -51,8 +51,8 @@ impl Policy<ClientAssertion> {
         Self::build(client_id, ("audience", audience), algorithms)
     }
 
-    /// Also accepts these as the sole audience, such as the URL of the token endpoint: what clients
-    /// send that were built before RFC 10070. An assertion made for another server that knows this
+    /// Also accepts these as audience, alone or beside the issuer, such as the URL of the token
+    /// endpoint: what clients send that were built before RFC 10070. An assertion made for another server that knows this
     /// URL can then be replayed here.
     #[must_use]
     pub fn danger_older_audiences(self, older: &[&str]) -> Self {

@@ -43,7 +43,11 @@ fn older_audiences_are_accepted_only_where_they_are_named() {
     assert_eq!(verdict(&older, json!(endpoint)), Ok(()));
     assert_eq!(verdict(&older, json!([endpoint])), Ok(()));
     assert_eq!(verdict(&older, json!(EVERYONE)), Ok(()));
-    assert_eq!(verdict(&older, json!([EVERYONE, endpoint])), Err(Error::Audience));
+    let both = json!([EVERYONE, endpoint]);
+    assert_eq!(verdict(&older, both.clone()), Ok(()), "as Auth.js sends it");
+    assert_eq!(verdict(&strict, both), Err(Error::Audience));
+    let strange = json!([EVERYONE, "https://everyone.example/other"]);
+    assert_eq!(verdict(&older, strange), Err(Error::Audience));
     assert_eq!(verdict(&older, json!("https://everyone.example/other")), Err(Error::Audience));
 }
 
