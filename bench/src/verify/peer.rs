@@ -1,5 +1,5 @@
-//! `jsonwebtoken`, as its own documentation shows, with the key parsed once: the same tokens and the
-//! same checks.
+//! `jsonwebtoken`, as its own documentation shows, with the key parsed once: the same tokens and
+//! the same checks.
 
 use countersign_jose::SigningKey;
 

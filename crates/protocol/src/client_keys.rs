@@ -80,7 +80,7 @@ mod tests {
         let signing = SigningKey::generate(Algorithm::ES256).unwrap();
         let signing_jwk = serde_json::to_string(&signing.public_jwk()).unwrap();
         let agreeing = encrypting(KeyManagement::EcdhEsA256KW);
-        let keys = ClientKeys::read(&set(&[signing_jwk.clone(), agreeing.clone()])).unwrap();
+        let keys = ClientKeys::read(&set(&[signing_jwk, agreeing.clone()])).unwrap();
         assert_eq!(keys.signatures().key_ids().collect::<Vec<_>>(), [signing.key_id()]);
         assert!(keys.encryption(KeyManagement::EcdhEsA256KW).is_some());
         assert!(keys.encryption(KeyManagement::RsaOaep256).is_none());

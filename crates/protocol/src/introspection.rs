@@ -46,7 +46,8 @@ impl Introspection {
     }
 
     /// The answer for a refresh token, which only its own client may ask about: about the person
-    /// as the client knows them, with how long it has left, as in the token answer (draft-ietf-oauth-refresh-token-expiration-03 §7).
+    /// as the client knows them, with how long it has left, as in the token answer
+    /// (draft-ietf-oauth-refresh-token-expiration-03 §7).
     #[must_use]
     pub fn of_refresh_token(
         grant: &Grant,

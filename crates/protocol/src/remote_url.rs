@@ -93,7 +93,7 @@ impl RemoteUrl {
     /// The port that it leads to.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.uri.port_u16().unwrap_or(if self.is_https() { 443 } else { 80 })
+        self.uri.port_u16().unwrap_or_else(|| if self.is_https() { 443 } else { 80 })
     }
 
     /// Whether it is https.

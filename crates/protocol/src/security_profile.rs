@@ -206,7 +206,7 @@ mod tests {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         let everybody = Some(SecurityProfile::Fapi2Security);
         let signing = client(&key, "fapi2-message-signing", &json!({}));
-        let stricter = signing.clone().under(everybody).unwrap();
+        let stricter = signing.under(everybody).unwrap();
         assert_eq!(stricter.profile, Some(SecurityProfile::Fapi2MessageSigning), "its own stays");
         let plain = Client::new("web");
         assert!(plain.clone().under(None).is_ok());

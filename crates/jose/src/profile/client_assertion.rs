@@ -52,8 +52,8 @@ impl Policy<ClientAssertion> {
     }
 
     /// Also accepts these as audience, alone or beside the issuer, such as the URL of the token
-    /// endpoint: what clients send that were built before RFC 10070. An assertion made for another server that knows this
-    /// URL can then be replayed here.
+    /// endpoint: what clients send that were built before RFC 10070. An assertion made for another
+    /// server that knows this URL can then be replayed here.
     #[must_use]
     pub fn danger_older_audiences(self, older: &[&str]) -> Self {
         self.accept_only_also(older)
