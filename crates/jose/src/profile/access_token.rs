@@ -161,6 +161,11 @@ impl Rules for AccessToken {
     ];
     type Expected = ();
 
+    /// So that whoever borrows the claims and whoever copies them get one verdict.
+    fn check(claims: &Claims<'_, Self>, (): &()) -> Result<(), Error> {
+        claims.object("cnf").map_or(Ok(()), |cnf| Confirmation::check(&cnf))
+    }
+
     fn read(claims: &Claims<'_, Self>) -> Result<Self, Error> {
         Ok(Self {
             issuer: claims.owned_text("iss"),
@@ -255,13 +260,17 @@ mod tests {
             let mut json = serde_json::to_value(token()).unwrap();
             json["cnf"] = cnf;
             let json = json.to_string();
-            AccessToken::read(&Claims::parse(json.as_bytes(), AccessToken::CLAIMS)?)
+            let claims = Claims::parse(json.as_bytes(), AccessToken::CLAIMS)?;
+            let copied = AccessToken::read(&claims);
+            assert_eq!(AccessToken::check(&claims, &()).err(), copied.clone().err());
+            copied
         };
         for unknown in [json!({}), json!({ "jwk": {} }), json!({ "JKT": "x" })] {
             let bound = read(unknown).unwrap().confirmation;
             assert!(bound.is_some_and(|bound| bound.is_unknown()));
         }
-        for wrong in [json!(null), json!("x"), json!([]), json!({ "jkt": null })] {
+        let wrong = [json!(null), json!("x"), json!([]), json!({ "jkt": null })];
+        for wrong in wrong.into_iter().chain([json!({ "x5t#S256": ["x"] })]) {
             assert_eq!(read(wrong), Err(Error::InvalidClaim("cnf")));
         }
         let bound = read(json!({ "jkt": "x", "more": 1 })).unwrap().confirmation.unwrap();

@@ -25,6 +25,12 @@ impl Confirmation {
         self.key_thumbprint.is_none() && self.certificate_thumbprint.is_none()
     }
 
+    /// What [`Confirmation::read`] would refuse, without copying anything.
+    pub(super) fn check(members: &Members<'_>) -> Result<(), Error> {
+        let fits = |name| members.get(name).is_none_or(|value| value.as_text().is_some());
+        if fits(KEY) && fits(CERTIFICATE) { Ok(()) } else { Err(Error::InvalidClaim("cnf")) }
+    }
+
     pub(super) fn read(members: &Members<'_>) -> Result<Self, Error> {
         let text = |name| match members.get(name) {
             None => Ok(None),
