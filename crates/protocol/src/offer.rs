@@ -42,11 +42,42 @@ impl Offer {
     ) -> Result<(), OAuthError> {
         details.check_types(&client.authorization_details_types, &self.details_types)
     }
+
+    /// The same for what a client asks for itself, with nobody who would agree. One that registered
+    /// itself has nobody's word for it.
+    ///
+    /// # Errors
+    /// `invalid_authorization_details`.
+    pub fn check_own_details(
+        &self,
+        details: &AuthorizationDetails,
+        client: &Client,
+    ) -> Result<(), OAuthError> {
+        if client.self_registered && !details.is_empty() {
+            let why = "a client that registered itself gets no authorization_details for itself";
+            return Err(OAuthError::new(ErrorCode::InvalidAuthorizationDetails, why));
+        }
+        self.check_details(details, client)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_registered_itself_gets_details_only_from_people() {
+        let details = AuthorizationDetails::read(r#"[{"type":"pay"}]"#).unwrap();
+        let types = vec!["pay".to_owned()];
+        let offer = Offer { details_types: types.clone(), ..Offer::default() };
+        let trusted = Client { authorization_details_types: types, ..Client::new("web") };
+        let stranger = Client { self_registered: true, ..trusted.clone() };
+        assert!(offer.check_own_details(&details, &trusted).is_ok());
+        assert!(offer.check_details(&details, &stranger).is_ok());
+        assert!(offer.check_own_details(&details, &stranger).is_err());
+        let none = AuthorizationDetails::default();
+        assert!(offer.check_own_details(&none, &stranger).is_ok());
+    }
 
     #[test]
     fn the_sign_in_is_called_what_the_client_likes_if_it_is_that() {

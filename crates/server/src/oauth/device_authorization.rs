@@ -35,6 +35,10 @@ pub(crate) async fn post(
     client.require(GrantType::DeviceCode)?;
     let now = process::now();
     let asked = read_scope(&params)?;
+    if params.get("authorization_details").is_some() {
+        let why = "devices ask by scope: they get no authorization_details";
+        return Err(OAuthError::new(ErrorCode::InvalidAuthorizationDetails, why).into());
+    }
     let address = client_ip::find(peer, &headers, &app.trusted_proxies);
     let mut request = DeviceRequest {
         id: GrantId::new(now, &SystemRandom),

@@ -18,7 +18,7 @@ pub(super) async fn grant(
     let scope = client.grantable_scope(asked.scope.as_ref(), GrantType::ClientCredentials)?;
     let audience = client.audience(&asked.resources, &app.issuer)?;
     let details = asked.authorization_details.unwrap_or_default();
-    app.offer.check_details(&details, client)?;
+    app.offer.check_own_details(&details, client)?;
     asked.proved.use_once(app, process::now()).await?;
     let sender = &asked.proved.sender;
     let what = (&scope, &audience[..], details);

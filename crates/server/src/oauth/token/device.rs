@@ -20,6 +20,7 @@ pub(super) async fn poll(
     asked: Asked,
 ) -> Result<TokenAnswer, ErrorAnswer> {
     client.require(GrantType::DeviceCode)?;
+    asked.refuse_details()?;
     let (id, _) = app.open_grant_token(Kind::Device, device_code)?;
     // A code is spent once, so first make sure that its tokens can be signed.
     issue::be_ready(app, client).await?;

@@ -253,3 +253,19 @@ async fn only_registered_clients_begin_and_only_within_their_registration() {
     site.app.store().sweep(site.app.lifetimes.clone(), later).await.unwrap();
     assert_eq!(begin(&[("client_id", "tv")]).await.0, 200);
 }
+
+/// What is not shown to the person is refused, not forgotten.
+#[tokio::test]
+async fn a_device_that_asks_for_details_is_told_that_it_gets_none() {
+    let site = Fixture::open_with(CLIENTS).await;
+    let details = ("authorization_details", r#"[{"type":"payment"}]"#);
+    let form = [("client_id", "tv"), ("scope", "openid"), details];
+    let (status, answer) = site.ask("/device_authorization", &form).await;
+    assert_eq!((status, &answer["error"]), (400, &"invalid_authorization_details".into()));
+    let device = Device::begin(&site).await;
+    let form =
+        [("grant_type", GRANT), ("client_id", "tv"), ("device_code", &*device.code), details];
+    let (status, answer) = site.ask("/token", &form).await;
+    assert_eq!((status, &answer["error"]), (400, &"invalid_authorization_details".into()));
+    assert_eq!(device.error(&site).await, "authorization_pending", "nothing was changed");
+}
