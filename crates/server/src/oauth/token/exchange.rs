@@ -3,6 +3,7 @@
 use countersign_jose::AccessToken;
 use countersign_protocol::client::{self, Client, GrantType};
 use countersign_protocol::grant::Grant;
+use countersign_protocol::subject::Person;
 use countersign_protocol::token_exchange::{self, Exchange, Exchanged};
 use countersign_protocol::token_format::TokenFormat;
 use countersign_protocol::wire::token::TokenAnswer;
@@ -50,7 +51,9 @@ pub(super) async fn exchange(
     }
     let grant = note(app, &subject, now).await?;
     proved.use_once(app, now).await?;
-    let claims = claims(app, client, &grant, &judged, now).await?;
+    // The name that was shown goes on: whoever exchanges it learns no other name of the person.
+    let person = Person { subject: subject.subject.as_str().into(), session_id: None };
+    let claims = claims(app, client, (&grant, &person), &judged, now).await?;
     let claims = AccessToken { confirmation: proved.sender.confirmation(), ..claims };
     let answer = issue::alone(app, client, claims, &judged.scope).await?;
     if client.status_list {
@@ -89,7 +92,7 @@ async fn note(app: &App, subject: &AccessToken, now: Timestamp) -> Result<Grant,
 async fn claims(
     app: &App,
     client: &Client,
-    grant: &Grant,
+    (grant, person): (&Grant, &Person<'_>),
     judged: &Exchanged,
     now: Timestamp,
 ) -> Result<AccessToken, ErrorAnswer> {
@@ -97,10 +100,8 @@ async fn claims(
     let grant = Grant { client_id: client.client_id.clone(), ..grant.clone() };
     let mut extra = issue::personal_claims(app, &grant.subject, scope).await?;
     extra.extend(actor.clone().map(|actor| ("act".to_owned(), actor)));
-    let keys = app.keys.load_full();
-    let person = keys.subjects.person(client, &grant);
     let issuing = app.issuing(now);
-    let claims = issuing.access_token_for_grant(&grant, &person, (scope, audience), extra);
+    let claims = issuing.access_token_for_grant(&grant, person, (scope, audience), extra);
     Ok(AccessToken { expires_at: claims.expires_at.min(*expires_at), ..claims })
 }
 

@@ -353,3 +353,11 @@ async fn opaque_tokens_are_exchanged_and_come_out() {
     let more = [("requested_token_type", JWT)];
     assert_eq!(world.refused("orders", &opaque, &more).await, "invalid_request");
 }
+
+#[tokio::test]
+async fn the_name_that_a_client_knows_a_person_by_goes_on() {
+    let world = World::new().await;
+    let shown = world.shown(|claims| claims.subject = "a pairwise name".to_owned()).await;
+    let said = claims(&world.exchanged("orders", &shown, &[]).await);
+    assert_eq!(said["sub"], "a pairwise name");
+}
