@@ -27,8 +27,8 @@ pub struct LogoutNotice {
 }
 
 impl LogoutNotice {
-    /// What the client is told of the person (Back-Channel Logout §2.4). The name is the same at
-    /// each attempt, so a client that took it and whose answer was lost takes it once.
+    /// What the client is told of the person (Back-Channel Logout §2.4). The name of the token is
+    /// the same at each attempt, so a client that took it and whose answer was lost takes it once.
     #[must_use]
     pub fn token(&self, issuer: &str, person: &Person<'_>, now: Timestamp) -> LogoutToken {
         let session_id = person.session_id.as_deref();

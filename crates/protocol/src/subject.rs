@@ -7,9 +7,8 @@
 //!
 //! A name must never change: it is what a client's own accounts hang on. So it is computed, from a
 //! secret that is made once, is never replaced, and is sealed with the others
-//! ([`KeyUse::PairwiseSubjects`](crate::key_schedule::KeyUse)). Who has the secret can tell that
-//! two
-//! names are the same person, if they know the person's subject, and can do nothing else with it.
+//! (`KeyUse::PairwiseSubjects`). Who has the secret can tell that two names are the same person, if
+//! they know the person's subject, and can do nothing else with it.
 
 use std::borrow::Cow;
 

@@ -292,3 +292,56 @@ async fn details_that_are_not_offered_to_a_client_are_refused() {
         json!([{ "type": "payment" }])
     );
 }
+
+/// What is offered beside algorithms: each value is taken, and has its effect.
+#[tokio::test]
+async fn every_value_that_the_metadata_tells_of_is_taken() {
+    let site = Fixture::open_with(MORE).await;
+    let metadata = site.get("/.well-known/openid-configuration", None).await;
+    let metadata: Value = serde_json::from_str(&body(metadata).await).unwrap();
+    let values = |list: &str| -> Vec<String> {
+        let values = metadata[list].as_array().unwrap().iter();
+        values.map(|value| value.as_str().unwrap().to_owned()).collect()
+    };
+    let session = site.sign_in("alice").await;
+    assert_eq!(metadata["claims_parameter_supported"], true);
+    assert_eq!(values("acr_values_supported").len(), 2);
+    for acr in values("acr_values_supported") {
+        let tokens = site.tokens(&session, WEB, &[("acr_values", &acr)]).await;
+        assert_eq!(claims(&tokens["id_token"])["acr"], acr.as_str());
+    }
+    for (parameter, list) in
+        [("display", "display_values_supported"), ("ui_locales", "ui_locales_supported")]
+    {
+        for value in values(list) {
+            let asked = site.get(&WEB.request(&[(parameter, &value)]), None).await;
+            let page = site.get(location(&asked), None).await;
+            assert_eq!(page.status(), StatusCode::OK, "{value}");
+            assert!(body(page).await.contains("<html lang=\"en\">"), "{value}");
+        }
+    }
+    assert_eq!(values("authorization_details_types_supported"), ["payment", "account"]);
+    let bank = (*site.app.client("bank").await.unwrap().unwrap()).clone();
+    let types = values("authorization_details_types_supported");
+    site.put_client(Client { authorization_details_types: types.clone(), ..bank }).await;
+    for kind in types {
+        let details = json!([{ "type": kind }]).to_string();
+        let tokens = site.tokens(&session, BANK, &[("authorization_details", &details)]).await;
+        assert_eq!(tokens["authorization_details"].to_string(), details);
+    }
+    let before = (*site.app.client("web").await.unwrap().unwrap()).clone();
+    for (kind, own) in [("public", true), ("pairwise", false)] {
+        assert!(values("subject_types_supported").contains(&kind.to_owned()));
+        let subject_type = serde_json::from_value(kind.into()).unwrap();
+        let client_name = Some(kind.to_owned());
+        site.put_client(Client { subject_type, client_name, ..before.clone() }).await;
+        let tokens = site.tokens(&session, WEB, &[]).await;
+        let subject = site.alice().await.subject;
+        assert_eq!(claims(&tokens["id_token"])["sub"] == subject.as_str(), own, "{kind}");
+    }
+    let told = claims(&site.tokens(&session, WEB, &[("nonce", "n")]).await["id_token"]);
+    let offered = values("claims_supported");
+    for name in told.as_object().unwrap().keys() {
+        assert!(offered.contains(name), "{name} is told and not offered");
+    }
+}

@@ -294,3 +294,50 @@ async fn a_code_is_not_spent_on_an_id_token_that_nobody_could_read() {
     let (status, tokens) = site.redeem(FORM, code, &[]).await;
     assert_eq!(status, StatusCode::OK, "{tokens}");
 }
+
+/// Every pair of what the metadata tells of, for id tokens and for this answer.
+#[tokio::test]
+async fn every_encryption_that_is_offered_is_done() {
+    let (client, _) = registered(KeyManagement::EcdhEs, "");
+    let site = Fixture::open_with(&client).await;
+    let metadata = site.get("/.well-known/openid-configuration", None).await;
+    let metadata: Value = serde_json::from_str(&body(metadata).await).unwrap();
+    let names = |list: &str| -> Vec<String> {
+        let names = metadata[list].as_array().unwrap().iter();
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let (keys, contents) = (
+        names("id_token_encryption_alg_values_supported"),
+        names("id_token_encryption_enc_values_supported"),
+    );
+    assert_eq!(keys, names("userinfo_encryption_alg_values_supported"));
+    assert_eq!(contents, names("userinfo_encryption_enc_values_supported"));
+    assert_eq!((keys.len(), contents.len()), (8, 6));
+    let session = site.sign_in("alice").await;
+    let before = (*site.app.client("form").await.unwrap().unwrap()).clone();
+    for alg in &keys {
+        let management = KeyManagement::from_name(alg).unwrap();
+        let key = PrivateJwk::generate(management).unwrap();
+        let opening = DecryptionKey::from_jwk(&key).unwrap();
+        for enc in &contents {
+            let content = ContentEncryption::from_name(enc);
+            let client = Client {
+                jwks: Some(json!({ "keys": [key.public().unwrap()] })),
+                id_token_encrypted_response_alg: Some(management),
+                id_token_encrypted_response_enc: content,
+                userinfo_encrypted_response_alg: Some(management),
+                userinfo_encrypted_response_enc: content,
+                ..before.clone()
+            };
+            assert_eq!(client.faults(), [""; 0]);
+            site.put_client(client).await;
+            let tokens = site.tokens(&session, FORM, &[]).await;
+            let accepted = [content.unwrap()];
+            let open = |text: &str| jwe::compact::decrypt(&opening, &accepted, text).unwrap();
+            assert_eq!(open(tokens["id_token"].as_str().unwrap()).cty(), Some("JWT"));
+            let (_, text) = raw(&site, &tokens).await;
+            let told: Value = serde_json::from_slice(open(&text).plaintext()).unwrap();
+            assert_eq!(told["aud"], "form", "{alg} {enc}");
+        }
+    }
+}
