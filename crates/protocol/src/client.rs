@@ -91,6 +91,10 @@ pub struct Client {
     /// The only algorithm of its assertions; any that fits its keys when absent.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "algorithm_name")]
     pub token_endpoint_auth_signing_alg: Option<Algorithm>,
+    /// Its secret, sealed under the master key, where a hash is not enough
+    /// ([`Client::needs_readable_secret`]). For the store alone: it is never shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_sealed: Option<String>,
     /// Resources whose access tokens it may exchange (RFC 8693), beside those that it protects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exchange_audiences: Vec<String>,

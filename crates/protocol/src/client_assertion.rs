@@ -1,16 +1,19 @@
-//! Client authentication with a signature, `private_key_jwt` (RFC 7523, RFC 10070).
+//! Client authentication with an assertion (RFC 7523, RFC 10070): signed, `private_key_jwt`, or
+//! with a MAC by the client's secret, `client_secret_jwt`.
 
 use std::time::Duration;
 
-use countersign_jose::{Algorithm, Error, KeySet, Policy, Timestamp, jwt};
+use countersign_jose::{Algorithm, Error, KeySet, Policy, Timestamp, VerifyingKey, jwt};
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::client::{AuthMethod, Client};
+use crate::client_secret;
 
 /// `client_assertion_type` (RFC 7523 §2.2).
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The algorithms that assertions may be signed with. None has a shared secret.
+/// The algorithms that assertions may be signed with. Those with a shared secret are apart:
+/// [`client_secret::ALGORITHMS`].
 pub const ALGORITHMS: &[Algorithm] = &[
     Algorithm::ES256,
     Algorithm::Ed25519,
@@ -33,10 +36,13 @@ pub struct Accepted {
     pub token_id: String,
     /// Until when it could be accepted, and has to be remembered.
     pub until: Timestamp,
+    /// Whether it names an older audience, which only a client that is excused may do.
+    pub older_audience: bool,
 }
 
-/// Judges an assertion of a client with its keys. Its sole audience is the
-/// issuer (RFC 10070 §3), so one that was made for another server is worth nothing here.
+/// Judges an assertion of a client with its keys, or with the one of its secret. Its sole audience
+/// is the issuer (RFC 10070 §4), so one that was made for another server is worth nothing here. A
+/// client that registered another way to authenticate has no assertions, whatever keys it has.
 ///
 /// # Errors
 /// The first rule that it breaks, for the log. The client only hears `invalid_client`.
@@ -47,8 +53,7 @@ pub fn verify(
     issuer: &str,
     now: Timestamp,
 ) -> Result<Accepted, Error> {
-    let only = client.token_endpoint_auth_signing_alg.map(|algorithm| vec![algorithm]);
-    let algorithms = only.unwrap_or_else(|| client.may_sign_with(ALGORITHMS));
+    let algorithms = algorithms(client)?;
     let policy = Policy::client_assertion(&client.client_id, issuer, &algorithms)?.leeway(LEEWAY);
     let token_endpoint = format!("{issuer}/token");
     let policy = if client.danger_token_endpoint_as_audience {
@@ -61,7 +66,46 @@ pub fn verify(
     if expires_at > now.plus(LIFETIME_MAX).plus(LEEWAY) {
         return Err(Error::InvalidClaim("exp"));
     }
-    Ok(Accepted { token_id: verified.token_id.clone(), until: expires_at.plus(LEEWAY) })
+    Ok(Accepted {
+        token_id: verified.token_id.clone(),
+        until: expires_at.plus(LEEWAY),
+        older_audience: verified.audience != [issuer],
+    })
+}
+
+/// The algorithms that the assertions of a client may have: those of its way to authenticate, or
+/// the only one that it registered among them.
+fn algorithms(client: &Client) -> Result<Vec<Algorithm>, Error> {
+    let mut algorithms = client.may_sign_with(algorithms_of(client.token_endpoint_auth_method));
+    if let Some(wanted) = client.token_endpoint_auth_signing_alg {
+        algorithms.retain(|algorithm| *algorithm == wanted);
+    }
+    if algorithms.is_empty() { Err(Error::AlgorithmNotAllowed) } else { Ok(algorithms) }
+}
+
+/// The algorithms of assertions for a way to authenticate; none for those that have none.
+#[must_use]
+pub const fn algorithms_of(method: AuthMethod) -> &'static [Algorithm] {
+    match method {
+        AuthMethod::PrivateKeyJwt => ALGORITHMS,
+        AuthMethod::ClientSecretJwt => client_secret::ALGORITHMS,
+        _ => &[],
+    }
+}
+
+/// The key that a secret is for the algorithm that an assertion names. One secret serves them all;
+/// whether the client may use this one is for [`verify`] to say.
+///
+/// # Errors
+/// [`Error::AlgorithmNotAllowed`] for an algorithm without a secret, and what is wrong with the
+/// secret, such as that it is too short.
+pub fn secret_key(secret: &[u8], assertion: &str) -> Result<KeySet, Error> {
+    let header: Value = serde_json::from_str(jwt::peek(assertion)?.header_json())
+        .map_err(|_| Error::AlgorithmNotAllowed)?;
+    let named = header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);
+    let algorithm = named.filter(|algorithm| client_secret::is_symmetric(*algorithm));
+    let algorithm = algorithm.ok_or(Error::AlgorithmNotAllowed)?;
+    Ok(KeySet::new([VerifyingKey::from_secret(algorithm, secret)?]))
 }
 
 /// The client that an assertion speaks of, not verified: where to look for the keys.
@@ -142,7 +186,9 @@ mod tests {
         let now = NOW.as_secs();
         let judge = |token: &str| verify(&web, token, ISSUER, NOW);
         let accepted = judge(&sign(&key, &claims())).unwrap();
-        assert_eq!(accepted, Accepted { token_id: "a1".into(), until: NOW.plus(LEEWAY * 3) });
+        let until = NOW.plus(LEEWAY * 3);
+        let expected = Accepted { token_id: "a1".into(), until, older_audience: false };
+        assert_eq!(accepted, expected);
         let endpoint = format!("{ISSUER}/token");
         let with = |change: &dyn Fn(&mut ClientAssertion)| {
             let mut claims = claims();
@@ -154,7 +200,9 @@ mod tests {
             with(&|claims| claims.audience = list.clone())
         };
         assert_eq!(audiences(&[&endpoint]), Err(Error::Audience));
+        assert_eq!(audiences(&[&format!("{ISSUER}/par")]), Err(Error::Audience));
         assert_eq!(audiences(&[ISSUER, &endpoint]), Err(Error::Audience));
+        assert_eq!(audiences(&[ISSUER, "https://other.example"]), Err(Error::Audience));
         assert_eq!(audiences(&["https://id.example/"]), Err(Error::Audience));
         assert_eq!(with(&|claims| claims.client_id = "spa".into()), Err(Error::Issuer));
         assert_eq!(with(&|claims| claims.expires_at = now - 30), Err(Error::Expired));
@@ -162,7 +210,16 @@ mod tests {
         assert!(with(&|claims| claims.expires_at = now + 630).is_ok());
         let too_long = Err(Error::InvalidClaim("exp"));
         assert_eq!(with(&|claims| claims.expires_at = now + 631), too_long);
-        assert_eq!(with(&|claims| claims.not_before = Some(now + 31)), Err(Error::NotYetValid));
+        for (seconds, good) in [(8, true), (30, true), (31, false), (60, false)] {
+            let judged = with(&|claims| claims.not_before = Some(now + seconds));
+            assert_eq!(judged.err(), (!good).then_some(Error::NotYetValid), "nbf in {seconds} s");
+            let judged = with(&|claims| claims.issued_at = Some(now + seconds));
+            assert_eq!(
+                judged.err(),
+                (!good).then_some(Error::IssuedInFuture),
+                "iat in {seconds} s"
+            );
+        }
         assert_eq!(with(&|claims| claims.token_id.clear()), Err(Error::InvalidClaim("jti")));
         assert!(judge(&sign(&other, &claims())).is_err());
         let secret = SigningKey::from_secret(Algorithm::HS256, &[7; 64]).unwrap();
@@ -182,7 +239,46 @@ mod tests {
         let mut web = client(&key);
         assert_eq!(verify(&web, &token, ISSUER, NOW), Err(Error::Audience));
         web.danger_token_endpoint_as_audience = true;
-        assert!(verify(&web, &token, ISSUER, NOW).is_ok());
+        assert!(verify(&web, &token, ISSUER, NOW).unwrap().older_audience);
+        let usual = verify(&web, &sign(&key, &claims()), ISSUER, NOW).unwrap();
+        assert!(!usual.older_audience);
+        let par = ClientAssertion { audience: vec![format!("{ISSUER}/par")], ..claims() };
+        assert_eq!(verify(&web, &sign(&key, &par), ISSUER, NOW), Err(Error::Audience));
+    }
+
+    #[test]
+    fn a_way_to_authenticate_has_its_own_algorithms() {
+        let key = SigningKey::generate(Algorithm::ES256).unwrap();
+        let other = AuthMethod::ClientSecretBasic;
+        let keys = ClientKeys::registered(&client(&key)).unwrap().unwrap();
+        let good = sign(&key, &claims());
+        for method in [other, AuthMethod::ClientSecretPost, AuthMethod::None] {
+            let web = Client { token_endpoint_auth_method: method, ..client(&key) };
+            let judged = super::verify(&web, keys.signatures(), &good, ISSUER, NOW);
+            assert_eq!(judged, Err(Error::AlgorithmNotAllowed), "its keys are for something else");
+        }
+        let method = AuthMethod::ClientSecretJwt;
+        let web = Client { token_endpoint_auth_method: method, ..client(&key) };
+        let judged = super::verify(&web, keys.signatures(), &good, ISSUER, NOW);
+        assert_eq!(judged, Err(Error::AlgorithmNotAllowed), "and so are those of this one");
+
+        let secret: Vec<u8> = (0..64).collect();
+        let judge = |web: &Client, algorithm, secret: &[u8], by: &[u8]| {
+            let by = SigningKey::from_secret(algorithm, by).unwrap();
+            let assertion = sign(&by, &claims());
+            super::verify(web, &secret_key(secret, &assertion)?, &assertion, ISSUER, NOW)
+        };
+        for algorithm in client_secret::ALGORITHMS {
+            assert!(judge(&web, *algorithm, &secret, &secret).is_ok(), "{algorithm}");
+            let stranger = judge(&web, *algorithm, &secret, &[7; 64]);
+            assert!(stranger.is_err(), "{algorithm}");
+        }
+        let short = judge(&web, Algorithm::HS512, &secret[..63], &secret);
+        assert!(matches!(short, Err(Error::WeakKey(_))), "{short:?}");
+        let only = Client { token_endpoint_auth_signing_alg: Some(Algorithm::HS512), ..web };
+        let judged = judge(&only, Algorithm::HS256, &secret, &secret);
+        assert_eq!(judged, Err(Error::AlgorithmNotAllowed));
+        assert_eq!(secret_key(&secret, &good).err(), Some(Error::AlgorithmNotAllowed));
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub mod claims_request;
 pub mod client;
 pub mod client_assertion;
 pub mod client_keys;
+pub mod client_secret;
 pub mod device_code;
 pub mod error;
 pub mod follower;

@@ -5,7 +5,7 @@ use http::Uri;
 
 use crate::client::Client;
 use crate::error::{ErrorCode, OAuthError};
-use crate::registration::{Registration, Terms};
+use crate::registration::{FreshSecret, Registration, Terms};
 use crate::remote_url::RemoteUrl;
 
 /// The longest document that is read, in bytes (§8.7).
@@ -69,7 +69,7 @@ pub fn read(client_id: &str, document: &[u8], terms: &Terms) -> Result<Client, O
         Client::new(client_id),
         // A public client can't do without PKCE, and nobody has looked at this one.
         &Terms { without_pkce: false, ..terms.clone() },
-        "",
+        FreshSecret { plain: "", sealed: "" },
     )?;
     if registered.new_secret.is_some() {
         return Err(refused("token_endpoint_auth_method has to be none or private_key_jwt"));

@@ -9,7 +9,7 @@ mod urls;
 use countersign_jose::jwt;
 use serde_json::{Map, Value};
 
-use crate::client::{AuthMethod, Client, GrantType, hash_secret};
+use crate::client::{Client, GrantType, hash_secret};
 use crate::error::{ErrorCode, OAuthError};
 use crate::scope::Scope;
 
@@ -94,6 +94,22 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Registration(Map<String, Value>);
 
+/// A secret for a client that needs one and has none.
+#[derive(Clone, Copy)]
+pub struct FreshSecret<'a> {
+    /// What the client is told.
+    pub plain: &'a str,
+    /// The same sealed for this client ([`crate::client_secret::seal`]), in case that the server
+    /// has to read it again.
+    pub sealed: &'a str,
+}
+
+impl std::fmt::Debug for FreshSecret<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FreshSecret").finish_non_exhaustive()
+    }
+}
+
 /// A client as it is registered, and the secret that it got just now.
 #[derive(Clone, PartialEq)]
 pub struct Registered {
@@ -154,7 +170,7 @@ impl Registration {
         &self,
         before: Client,
         terms: &Terms,
-        secret: &str,
+        secret: FreshSecret<'_>,
     ) -> Result<Registered, OAuthError> {
         self.refuse_software_statement()?;
         let mut client = self.lay_over(before)?;
@@ -300,20 +316,23 @@ fn choose_scope(client: &mut Client, terms: &Terms) -> Result<(), OAuthError> {
 }
 
 /// Gives a secret to a client that needs one and has none; takes it from one that needs none.
-fn choose_secret(client: &mut Client, secret: &str) -> Option<String> {
-    let needs_one = matches!(
-        client.token_endpoint_auth_method,
-        AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
-    );
-    if !needs_one {
+fn choose_secret(client: &mut Client, secret: FreshSecret<'_>) -> Option<String> {
+    let readable = client.needs_readable_secret();
+    if !readable {
+        client.client_secret_sealed = None;
+    }
+    if !client.has_secret() {
         client.client_secret_sha256 = None;
         return None;
     }
-    if client.client_secret_sha256.is_some() {
+    // Of one that was not sealed only the hash is known.
+    let sealed = client.client_secret_sealed.is_some();
+    if client.client_secret_sha256.is_some() && (sealed || !readable) {
         return None;
     }
-    client.client_secret_sha256 = Some(hash_secret(secret));
-    Some(secret.to_owned())
+    client.client_secret_sha256 = Some(hash_secret(secret.plain));
+    client.client_secret_sealed = readable.then(|| secret.sealed.to_owned());
+    Some(secret.plain.to_owned())
 }
 
 /// What people read has bounds, and nothing in it moves a cursor.

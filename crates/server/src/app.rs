@@ -36,6 +36,7 @@ use crate::config::{AuthorizationSection, RegistrationMode};
 use crate::followers::Followers;
 use crate::jobs::LastFollowed;
 use crate::keys::{Keys, ServingKeys};
+use crate::master_key::Master;
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
 use crate::oauth::status_lists::StatusLists;
@@ -77,6 +78,7 @@ pub(crate) struct App {
     pub(crate) published_keys: PublishedKeys,
     pub(crate) self_registration: SelfRegistration,
     pub(crate) logos: Logos,
+    pub(crate) master: Arc<Master>,
     pub(crate) keys: Keys,
     pub(crate) key_settings: key_schedule::Settings,
     pub(crate) denied: DenySet,
@@ -161,6 +163,7 @@ pub(crate) struct Parts {
     pub(crate) offer: Offer,
     pub(crate) self_registration: SelfRegistration,
     pub(crate) trusted_issuers: Vec<TrustedIssuer>,
+    pub(crate) master: Arc<Master>,
     pub(crate) keys: ServingKeys,
     /// What tokens are to be signed with beside the usual.
     pub(crate) algorithms: Vec<Algorithm>,
@@ -192,6 +195,7 @@ impl App {
             trusted_proxies: parts.trusted_proxies,
             outbound: Arc::new(parts.outbound),
             published_keys: PublishedKeys::default(),
+            master: parts.master,
             offer: parts.offer,
             self_registration: parts.self_registration,
             logos: Logos::default(),

@@ -13,6 +13,7 @@ use countersign_store::{Moment, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::app::{App, Parts};
+use crate::client_secret::put_with_secret;
 use crate::config::{Config, DeclaredUser};
 use crate::master_key::{Master, MasterKeyError, Source};
 use crate::metrics::Metrics;
@@ -123,7 +124,8 @@ pub(crate) async fn assemble(
     let moment = Moment::new(process::now(), &lifetimes);
     store.note_access_token(lifetimes.access_token, moment.now).await?;
     for client in &config.clients {
-        declare_client(&**store, client.clone(), moment).await?;
+        let secret = config.client_secrets.of(&client.client_id);
+        declare_client(&**store, master, client.clone(), secret, moment).await?;
     }
     let outbound = Outbound::new(&config.outbound, &config.issuer)?;
     let mut metrics = Metrics::new();
@@ -139,6 +141,7 @@ pub(crate) async fn assemble(
         fast_forward_until: config.fast_forward_until(),
         trusted_proxies: config.server.trusted_proxies.clone(),
         outbound,
+        master: Arc::clone(master),
         offer: config.offer(),
         self_registration: SelfRegistration::new(config),
         trusted_issuers: config.trusted_issuers.clone(),
@@ -172,12 +175,18 @@ fn sender_constraint(config: &Config) -> SenderConstraint {
 /// it is enabled by command: a restart must not let it in again.
 async fn declare_client(
     store: &dyn Store,
+    master: &Master,
     declared: Client,
+    secret: Option<&str>,
     moment: Moment,
 ) -> Result<(), StoreError> {
     let known = store.client(&declared.client_id).await?;
     let disabled = declared.disabled || known.is_some_and(|known| known.disabled);
-    store.put_client(Client { disabled, ..declared }, moment).await?;
+    let declared = Client { disabled, ..declared };
+    match secret {
+        Some(secret) => put_with_secret(store, master, declared, secret, moment).await?,
+        None => store.put_client(declared, moment).await?,
+    };
     Ok(())
 }
 

@@ -93,6 +93,11 @@ impl Fixture {
         site
     }
 
+    /// The master key, as another process reads it.
+    pub(crate) fn open_master(&self) -> Master {
+        Master::open(Source::Own(self.folder.join("master.key")), true).unwrap()
+    }
+
     /// A second server on the same store, with this over its configuration.
     pub(crate) async fn start_again(&self, environment: &[(&str, &str)]) -> Arc<App> {
         let environment = environment.iter().map(|(name, value)| ((*name).into(), (*value).into()));

@@ -25,6 +25,7 @@ mod bootstrap;
 mod client_authentication;
 mod client_encryption;
 mod client_keys;
+mod client_secret;
 pub mod config;
 #[cfg(test)]
 mod fixture;

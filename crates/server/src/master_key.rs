@@ -9,9 +9,11 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use countersign_jose::base64url;
 use countersign_protocol::Randomness;
-use countersign_protocol::keyring;
+use countersign_protocol::client::Client;
+use countersign_protocol::client_secret;
+use countersign_protocol::keyring::{self, SealedKey};
 use countersign_protocol::seal::{MASTER_KEY_LEN, MasterKey};
-use countersign_store::{NewMaster, Store, StoreError};
+use countersign_store::{NewMaster, Seal, Store, StoreError};
 use zeroize::Zeroizing;
 
 use crate::process::SystemRandom;
@@ -191,9 +193,7 @@ impl Master {
         }
         let master = together(&keys);
         let masters = NewMaster { newest: master.id(), replaced: master.older_ids().collect() };
-        let seal =
-            move |key: &keyring::SealedKey| keyring::reseal(key, &master, &SystemRandom).ok();
-        let sealed = store.reseal_keys(masters, Box::new(seal)).await?;
+        let sealed = store.reseal_keys(masters, Box::new(Anew(master))).await?;
         let sealed = sealed.map_err(|kid| MasterKeyError::Unsealed { kid })?;
         keys.truncate(1);
         self.current.store(Arc::new(together(&keys)));
@@ -221,6 +221,19 @@ impl Master {
 
     fn only_one(&self) -> MasterKeyError {
         MasterKeyError::OnlyOne { origin: self.source.origin() }
+    }
+}
+
+/// Seals with the newest key what any of them opens.
+struct Anew(MasterKey);
+
+impl Seal for Anew {
+    fn key(&self, key: &SealedKey) -> Option<Vec<u8>> {
+        keyring::reseal(key, &self.0, &SystemRandom).ok()
+    }
+
+    fn client_secret(&self, client: &Client) -> Option<String> {
+        client_secret::reseal(client, &self.0, &SystemRandom).ok()?
     }
 }
 

@@ -37,6 +37,9 @@ pub enum StoreError {
         /// What the operating system or SQLite said.
         reason: String,
     },
+    /// What was to be stored is sealed by a master key that was replaced.
+    #[error("it is sealed by a master key that was replaced: read the master key again")]
+    SealedWithAnOldKey,
     /// Anything else that the database reported.
     #[error("the database failed: {0}")]
     Failed(String),
@@ -54,6 +57,7 @@ impl StoreError {
             Self::NotOurs { .. } => "store_not_ours",
             Self::Newer { .. } => "store_newer",
             Self::NotWritable { .. } => "store_not_writable",
+            Self::SealedWithAnOldKey => "store_sealed_with_an_old_key",
             Self::Failed(_) => "store_failed",
             Self::Closed => "store_closed",
         }

@@ -221,7 +221,8 @@ pub trait Store: Registrations + Send + Sync + 'static {
     /// The clients that protect some resource.
     fn protecting_clients(&self) -> Answer<'_, Vec<Client>>;
     /// Adds a client or brings it up to date. Disabling one ends its grants and every token that
-    /// it has, as [`GrantSelector::Client`] does.
+    /// it has, as [`GrantSelector::Client`] does. A secret that a replaced master key has sealed is
+    /// refused: [`StoreError::SealedWithAnOldKey`].
     fn put_client(&self, client: Client, moment: Moment) -> Answer<'_, Ended>;
 
     /// An account by its subject.
@@ -402,10 +403,14 @@ pub trait Store: Registrations + Send + Sync + 'static {
     /// Does what is wished, and everything that the schedule says is due. The decision is made
     /// inside the transaction, so that all processes on one store agree which key signs.
     fn change_keys(&self, change: KeyChange) -> Answer<'_, KeysChanged>;
-    /// Seals every key anew, in one step, by `seal`, which answers `None` for one that it can't
-    /// open. From then on no keys are taken that a replaced master key has sealed. Answers how many
-    /// were sealed, or the name of one that can't be opened; then nothing has changed.
-    fn reseal_keys(&self, masters: NewMaster, seal: Seal) -> Answer<'_, Result<usize, String>>;
+    /// Seals every key and every readable secret of a client anew, in one step. From then on
+    /// nothing is taken that a replaced master key has sealed. Answers how many were sealed, or the
+    /// name of one that can't be opened; then nothing has changed.
+    fn reseal_keys(
+        &self,
+        masters: NewMaster,
+        seal: Box<dyn Seal>,
+    ) -> Answer<'_, Result<usize, String>>;
 
     /// The newest audit entries, at most `limit`.
     fn audit(&self, limit: usize) -> Answer<'_, Vec<AuditEntry>>;

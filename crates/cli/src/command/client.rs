@@ -60,6 +60,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Failure> {
             let mut shown = serde_json::to_value(&client)?;
             if let Some(members) = shown.as_object_mut() {
                 members.remove("client_secret_sha256");
+                members.remove("client_secret_sealed");
             }
             output::print_json(&shown)?;
             Ok(ExitCode::SUCCESS)

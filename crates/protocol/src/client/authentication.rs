@@ -17,6 +17,8 @@ pub enum AuthMethod {
     ClientSecretBasic,
     /// A secret in the form body. The `Authorization` header is taken as well.
     ClientSecretPost,
+    /// An assertion with a MAC by its secret (OpenID Connect Core §9).
+    ClientSecretJwt,
     /// A signature by one of its registered keys (RFC 7523).
     PrivateKeyJwt,
     /// Not at all: a public client.
@@ -78,11 +80,25 @@ impl Client {
         self.token_endpoint_auth_method != AuthMethod::None
     }
 
-    /// Whether it authenticates with a secret.
-    pub(super) fn has_secret(&self) -> bool {
+    /// Whether it sends its secret.
+    fn sends_secret(&self) -> bool {
         matches!(
             self.token_endpoint_auth_method,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost
+        )
+    }
+
+    /// Whether it has to have a secret, sent or not.
+    pub(crate) fn has_secret(&self) -> bool {
+        self.sends_secret() || self.needs_readable_secret()
+    }
+
+    /// Whether it proves who it is with an assertion (RFC 7523 §2.2).
+    #[must_use]
+    pub fn asserts_itself(&self) -> bool {
+        matches!(
+            self.token_endpoint_auth_method,
+            AuthMethod::PrivateKeyJwt | AuthMethod::ClientSecretJwt
         )
     }
 
@@ -95,7 +111,7 @@ impl Client {
         let good = match (credentials, &self.client_secret_sha256) {
             (Credentials::Public { .. }, _) => !self.is_confidential(),
             (Credentials::Secret { secret, .. }, Some(hash)) => {
-                self.has_secret()
+                self.sends_secret()
                     && bool::from(hash_secret(secret).as_bytes().ct_eq(hash.as_bytes()))
             }
             (Credentials::Secret { .. }, None) | (Credentials::Assertion { .. }, _) => false,

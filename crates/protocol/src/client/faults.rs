@@ -46,9 +46,7 @@ impl Client {
             );
         }
         if !self.has_secret() && self.client_secret_sha256.is_some() {
-            let why =
-                "no secret goes with token_endpoint_auth_method \"none\" or \"private_key_jwt\"";
-            faults.push(why.into());
+            faults.push("no secret goes with its token_endpoint_auth_method".into());
         }
         if !self.is_confidential() && self.may_use(GrantType::ClientCredentials) {
             faults.push("client_credentials needs a client that authenticates".into());
@@ -240,8 +238,15 @@ impl Client {
         };
         faults.extend(self.request_and_response_faults());
         let wanted = self.token_endpoint_auth_signing_alg;
-        if wanted.is_some_and(|wanted| !client_assertion::ALGORITHMS.contains(&wanted)) {
-            faults.push("token_endpoint_auth_signing_alg is not taken for assertions".into());
+        let method = self.token_endpoint_auth_method;
+        let taken = |wanted: Algorithm| match client_assertion::algorithms_of(method) {
+            // It has no effect.
+            [] => client_assertion::ALGORITHMS.contains(&wanted),
+            fitting => fitting.contains(&wanted),
+        };
+        if !wanted.is_none_or(taken) {
+            let why = "token_endpoint_auth_signing_alg is not taken for its assertions";
+            faults.push(why.into());
         }
         faults
     }

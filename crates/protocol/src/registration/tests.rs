@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::client::ApplicationType;
+use crate::client::AuthMethod;
 
 fn terms() -> Terms {
     Terms {
@@ -16,8 +17,10 @@ fn terms() -> Terms {
     }
 }
 
+const FRESH: FreshSecret<'_> = FreshSecret { plain: "a fresh secret", sealed: "sealed" };
+
 fn apply(before: Client, body: &Value, terms: &Terms) -> Result<Registered, OAuthError> {
-    Registration::read(body.to_string().as_bytes())?.apply(before, terms, "a fresh secret")
+    Registration::read(body.to_string().as_bytes())?.apply(before, terms, FRESH)
 }
 
 fn register(body: &Value) -> Result<Registered, OAuthError> {
@@ -315,4 +318,19 @@ fn a_new_registration_replaces_the_old_one_and_nothing_else() {
     let again = apply(public.client, &new, &terms()).unwrap();
     assert!(again.new_secret.is_some());
     assert_eq!(again.client.client_secret_sha256, secret, "the test has one fresh secret only");
+}
+
+#[test]
+fn a_secret_that_is_read_again_is_sealed_and_a_hash_is_not_enough_for_it() {
+    let body = |method: &str| json!({ "redirect_uris": ["https://rp.example/cb"], "token_endpoint_auth_method": method });
+    let basic = client(&body("client_secret_basic"));
+    assert_eq!(basic.client_secret_sealed, None);
+    let mac = apply(basic, &body("client_secret_jwt"), &terms()).unwrap();
+    assert!(mac.new_secret.is_some(), "the old one can't be read");
+    assert_eq!(mac.client.client_secret_sealed.as_deref(), Some("sealed"));
+    assert!(!registered_members(&mac.client).contains_key("client_secret_sealed"));
+    let same = apply(mac.client.clone(), &body("client_secret_jwt"), &terms()).unwrap();
+    assert_eq!((same.new_secret, &same.client), (None, &mac.client));
+    let basic = apply(mac.client, &body("client_secret_basic"), &terms()).unwrap();
+    assert_eq!((basic.new_secret, basic.client.client_secret_sealed), (None, None));
 }

@@ -7,6 +7,7 @@ use countersign_jose::jwe::{ContentEncryption, KeyManagement};
 use serde::Serialize;
 
 use crate::client_assertion;
+use crate::client_secret;
 use crate::jwt_grant;
 use crate::keyring;
 use crate::offer::Offer;
@@ -76,16 +77,17 @@ const GRANT_TYPES: &[&str] = &[
     token_exchange::GRANT_TYPE,
 ];
 const CLIENT_AUTH: &[&str] =
-    &["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
+    &["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "none"];
 const CONFIDENTIAL_AUTH: &[&str] =
-    &["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    &["client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt"];
 
 impl Metadata {
     /// The document of an issuer, whose endpoints all lie below it.
     #[must_use]
     pub fn new(issuer: &str) -> Self {
         let base = issuer.trim_end_matches('/');
-        let assertions = names(client_assertion::ALGORITHMS);
+        let assertions = [client_assertion::ALGORITHMS, client_secret::ALGORITHMS].concat();
+        let assertions = names(&assertions);
         let at = |path: &str| format!("{base}{path}");
         Self {
             issuer: issuer.to_owned(),

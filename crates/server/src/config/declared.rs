@@ -1,12 +1,15 @@
 //! Clients and users that the configuration declares.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use countersign_protocol::account::canonical_username;
 use countersign_protocol::client::{self, AuthMethod, Client, GrantType};
+use countersign_protocol::jwt_grant::TrustedIssuer;
 use countersign_protocol::release;
 use serde_json::{Map, Value};
 use toml::Table;
+use zeroize::Zeroizing;
 
 use super::{AuthenticationSection, AuthorizationSection, OutboundSection, RegistrationSection};
 use crate::passwords;
@@ -19,8 +22,12 @@ const SECRET_MIN_CHARS: usize = 16;
 pub struct Declared {
     /// Clients.
     pub clients: Vec<Client>,
+    /// Their secrets, where a hash is not enough.
+    pub client_secrets: ClientSecrets,
     /// Users.
     pub users: Vec<DeclaredUser>,
+    /// Other issuers whose word is taken.
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// How people sign in.
     pub authentication: AuthenticationSection,
     /// What clients may ask for.
@@ -52,13 +59,37 @@ impl std::fmt::Debug for DeclaredUser {
     }
 }
 
+/// The plain secrets of declared clients that the server has to read again, until they are sealed.
+#[derive(Clone, Default)]
+pub struct ClientSecrets(HashMap<String, Zeroizing<String>>);
+
+impl std::fmt::Debug for ClientSecrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientSecrets").finish_non_exhaustive()
+    }
+}
+
+impl ClientSecrets {
+    /// The secret of a client, if it is needed.
+    #[must_use]
+    pub fn of(&self, client_id: &str) -> Option<&str> {
+        self.0.get(client_id).map(|secret| secret.as_str())
+    }
+}
+
 /// Reads a `[[client]]`.
-pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Client, String> {
+pub(super) fn client(
+    mut table: Table,
+    secrets: &mut ClientSecrets,
+    warnings: &mut Vec<String>,
+) -> Result<Client, String> {
     let name = table.get("client_id").and_then(toml::Value::as_str).unwrap_or("?").to_owned();
     let fault = |why: String| format!("client {name}: {why}");
     let secret = take_secret(&mut table, "client_secret").map_err(&fault)?;
-    if table.contains_key("client_secret_sha256") {
-        return Err(fault("client_secret_sha256 is for the store: give client_secret".into()));
+    for member in ["client_secret_sha256", "client_secret_sealed"] {
+        if table.contains_key(member) {
+            return Err(fault(format!("{member} is for the store: give client_secret")));
+        }
     }
     let mut client: Client =
         table.try_into().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
@@ -88,7 +119,14 @@ pub(super) fn client(mut table: Table, warnings: &mut Vec<String>) -> Result<Cli
                 format!("client_secret has to be random, {SECRET_MIN_CHARS} characters or more");
             return Err(fault(why));
         }
+        if let Some(least) = client.least_secret_bytes().filter(|least| secret.len() < *least) {
+            let why = format!("client_secret needs {least} bytes for the MACs of this client");
+            return Err(fault(why));
+        }
         client.client_secret_sha256 = Some(client::hash_secret(&secret));
+        if client.needs_readable_secret() {
+            secrets.0.insert(client.client_id.clone(), secret.into());
+        }
     }
     Ok(client)
 }

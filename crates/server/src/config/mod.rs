@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::master_key::Source;
 
-pub use declared::{Declared, DeclaredUser};
+pub use declared::{ClientSecrets, Declared, DeclaredUser};
 pub use keys::KeySection;
 pub use offer::{AuthenticationSection, AuthorizationSection};
 pub use outbound::OutboundSection;
@@ -65,6 +65,8 @@ pub struct Config {
     pub secrets: SecretSection,
     /// Declared clients, brought up to date at each start.
     pub clients: Vec<Client>,
+    /// Their secrets, where a hash is not enough.
+    pub client_secrets: ClientSecrets,
     /// Declared users, brought up to date at each start.
     pub users: Vec<DeclaredUser>,
     /// Other issuers whose word is taken.
@@ -325,9 +327,18 @@ impl Config {
         if !faults.is_empty() {
             return Err(Faults(faults));
         }
-        let Self { clients, users, authentication, authorization, outbound, registration, .. } =
-            config;
-        Ok(Declared { clients, users, authentication, authorization, outbound, registration })
+        let Self { clients, client_secrets, users, trusted_issuers, .. } = config;
+        let Self { authentication, authorization, outbound, registration, .. } = config;
+        Ok(Declared {
+            clients,
+            client_secrets,
+            users,
+            trusted_issuers,
+            authentication,
+            authorization,
+            outbound,
+            registration,
+        })
     }
 
     fn from_table(table: toml::Table) -> Result<Self, Faults> {
@@ -335,9 +346,9 @@ impl Config {
             Faults(vec![format!("the configuration has a mistake: {}", error.message())])
         })?;
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
-        let mut clients = Vec::new();
+        let (mut clients, mut client_secrets) = (Vec::new(), ClientSecrets::default());
         for client in raw.clients {
-            match declared::client(client, &mut warnings) {
+            match declared::client(client, &mut client_secrets, &mut warnings) {
                 Ok(mut client) => {
                     client.profile = client.profile.max(raw.authorization.profile);
                     clients.push(client);
@@ -383,6 +394,7 @@ impl Config {
             registration: raw.registration,
             secrets: raw.secrets,
             clients,
+            client_secrets,
             users,
             trusted_issuers,
             warnings,

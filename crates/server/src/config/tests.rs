@@ -106,6 +106,28 @@ fn mistakes_are_named() {
 }
 
 #[test]
+fn a_secret_that_is_computed_with_is_long_enough() {
+    let secret = |bytes: usize| "s3cret--".repeat(8)[..bytes].to_owned();
+    for (alg, least) in [("", 32), ("HS256", 32), ("HS384", 48), ("HS512", 64)] {
+        let text = |bytes| {
+            let alg = format!("token_endpoint_auth_signing_alg = \"{alg}\"");
+            let alg = if alg.contains("\"\"") { String::new() } else { alg };
+            GOOD.replace("0123456789abcdef0123456789abcdef", &secret(bytes)).replace(
+                "client_id",
+                &format!("{alg}\ntoken_endpoint_auth_method = \"client_secret_jwt\"\nclient_id"),
+            )
+        };
+        let (config, _) = load(&text(least), &[]).unwrap();
+        assert_eq!(config.client_secrets.of("web"), Some(&*secret(least)));
+        assert!(!format!("{config:?}").contains("s3cret"));
+        let why = load(&text(least - 1), &[]).unwrap_err().to_string();
+        assert!(why.contains(&format!("{least} bytes")), "{why}");
+    }
+    let (config, _) = load(GOOD, &[]).unwrap();
+    assert_eq!(config.client_secrets.of("web"), None, "of others a hash is enough");
+}
+
+#[test]
 fn an_issuer_is_trusted_in_so_many_words() {
     const KEY: &str = "{ kty = \"OKP\", crv = \"Ed25519\", \
         x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }";

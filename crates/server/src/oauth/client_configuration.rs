@@ -1,11 +1,12 @@
 //! `GET`, `PUT` and `DELETE /register/{client_id}`: a client that registered itself looks after its
 //! registration (RFC 7592), with the token that it got for that.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use countersign_protocol::client::{Client, hash_secret};
-use countersign_protocol::random;
 use countersign_protocol::registration::Registration;
 use countersign_protocol::registration_token::{self, Kind};
 use countersign_protocol::{ErrorCode, OAuthError};
@@ -14,7 +15,6 @@ use countersign_store::RegisteredClient;
 use super::register::{check_profile, check_sector, information, not_offered};
 use crate::app::{App, Shared};
 use crate::config::RegistrationMode;
-use crate::process::SystemRandom;
 use crate::web::headers::{allow_any_origin, no_store};
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
 use crate::web::{bearer, json_body};
@@ -55,14 +55,14 @@ pub(crate) async fn put(
     let management = Management::of(app, request.headers())?;
     let registration = Registration::read(&json_body::read(request).await?)?;
     let terms = app.self_registration.terms.clone();
-    let secret = random::secret(&SystemRandom);
+    let secret = Arc::new(app.new_client_secret(&client_id));
     let change = move |before: Client| {
         check_identity(&registration, &before)?;
-        registration.apply(before, &terms, &secret).map(|registered| (registered, secret))
+        registration.apply(before, &terms, secret.fresh())
     };
     // First on what is there now, for the list that has to be fetched; then again in the step.
     let before = find(app, &client_id, &management).await?.client;
-    let (planned, _) = change.clone()(before)?;
+    let planned = change.clone()(before)?;
     check_profile(app, &planned.client)?;
     check_sector(app, &planned.client).await?;
     let (told, told_later) = std::sync::mpsc::channel();
@@ -70,13 +70,14 @@ pub(crate) async fn put(
         if before.disabled {
             return Err(OAuthError::new(ErrorCode::InvalidToken, UNKNOWN));
         }
-        let (registered, _) = change(before)?;
+        let registered = change(before)?;
         // Nobody listens when the request was given up.
         let _ = told.send(registered.new_secret);
         Ok(registered.client)
     };
     let hash = management.1;
-    let changed = app.store().change_registered_client(client_id, hash, Box::new(step)).await?;
+    let changed = app.store().change_registered_client(client_id, hash, Box::new(step)).await;
+    let changed = changed.map_err(|error| app.not_registered(error))?;
     let found = changed.ok_or_else(unknown)?.map_err(|error| match error.code {
         ErrorCode::InvalidToken => unknown(),
         _ => error.into(),

@@ -43,8 +43,9 @@ pub(crate) async fn post(
         .map_err(|error| ErrorAnswer::with_status(error, StatusCode::TOO_MANY_REQUESTS))?;
     let registration = Registration::read(&json_body::read(request).await?)?;
     let client = Client::new(&random::identifier(&SystemRandom));
-    let secret = random::secret(&SystemRandom);
-    let Registered { client, new_secret } = registration.apply(client, &settings.terms, &secret)?;
+    let secret = app.new_client_secret(&client.client_id);
+    let Registered { client, new_secret } =
+        registration.apply(client, &settings.terms, secret.fresh())?;
     check_profile(app, &client)?;
     check_sector(app, &client).await?;
     let (management_token, management) = registration_token::issue(Kind::Management, &SystemRandom);
@@ -55,7 +56,7 @@ pub(crate) async fn post(
         most: settings.max_clients,
         now,
     };
-    match app.store().register_client(new).await? {
+    match app.store().register_client(new).await.map_err(|error| app.not_registered(error))? {
         RegistrationOutcome::Done => {}
         RegistrationOutcome::NoPermit => return Err(not_permitted()),
         RegistrationOutcome::Full => {
@@ -72,7 +73,7 @@ pub(crate) async fn post(
 }
 
 /// The client information (RFC 7591 §3.2.1, RFC 7592 §3). A secret is told once, when it is new:
-/// what is stored is its hash.
+/// what is stored is its hash, or sealed.
 pub(super) fn information(
     app: &App,
     client: &Client,

@@ -61,8 +61,9 @@ pub(super) fn config(port: u16, dev: Dev) -> Config {
         registration,
         secrets: SecretSection::default(),
         clients,
+        client_secrets: declared.client_secrets,
         users,
-        trusted_issuers: Vec::new(),
+        trusted_issuers: declared.trusted_issuers,
         warnings: Vec::new(),
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use countersign_jose::Algorithm;
 use countersign_protocol::Randomness;
+use countersign_protocol::client::Client;
+use countersign_protocol::client_secret;
 use countersign_protocol::key_schedule::{
     KeyLife, KeyState, KeyUse, Refusal, Settings, Step, Wish, revocation_life,
 };
@@ -13,7 +15,7 @@ use countersign_protocol::revocation::RevokedKind;
 use countersign_protocol::seal::MasterKey;
 use countersign_protocol::status_list::ListedToken;
 
-use super::samples::{Checked, NOW, at_once, key_change, later, published, signing_key};
+use super::samples::{Checked, NOW, at_once, key_change, later, moment, published, signing_key};
 use crate::error::StoreError;
 use crate::store::{KeyChange, KeysChanged, NewMaster, Seal, Store};
 
@@ -179,13 +181,13 @@ pub(super) async fn all_keys_are_sealed_anew_or_none(store: Arc<dyn Store>) -> C
     begin("first", Wish::Schedule).await?;
     begin("second", Wish::Schedule).await?;
     let both = || MasterKey::new(&[2; 32]).and_older(&[1; 32]);
-    let seal = |master: MasterKey| -> Seal {
-        Box::new(move |key| {
-            let kid = &key.life.kid;
-            let plain = master.open(kid, &key.sealed).ok()?;
-            Some(master.seal(kid, &plain, &Sevens))
-        })
+    let seal = |master: MasterKey| -> Box<dyn Seal> { Box::new(ByKid(master)) };
+    let secretive = |master: &MasterKey, id: &str| {
+        let sealed = client_secret::seal(id, "the secret", master, &Sevens);
+        Client { client_secret_sealed: Some(sealed), ..Client::new(id) }
     };
+    store.put_client(secretive(&old, "shop"), moment(NOW)).await?;
+    store.put_client(Client::new("bank"), moment(NOW)).await?;
     let before = store.keys().await?;
     let stranger = MasterKey::new(&[3; 32]);
     let masters = |newest| NewMaster { newest, replaced: vec![old.id()] };
@@ -196,9 +198,13 @@ pub(super) async fn all_keys_are_sealed_anew_or_none(store: Arc<dyn Store>) -> C
         let master = both();
         assert_eq!(
             store.reseal_keys(masters(master.id()), seal(master)).await?,
-            Ok(2),
+            Ok(3),
             "also once more"
         );
+        let shop = store.client("shop").await?.expect("it is there");
+        assert!(client_secret::open(&shop, &old).is_err());
+        let opened = client_secret::open(&shop, &MasterKey::new(&[2; 32])).expect("it opens");
+        assert_eq!(opened.expect("a secret").as_slice(), b"the secret");
         for key in store.keys().await? {
             assert!(old.open(&key.life.kid, &key.sealed).is_err(), "the old key opens nothing");
             let opened = MasterKey::new(&[2; 32]).open(&key.life.kid, &key.sealed);
@@ -210,7 +216,36 @@ pub(super) async fn all_keys_are_sealed_anew_or_none(store: Arc<dyn Store>) -> C
     let change = key_change(wish, vec![by(&both(), "third")], NOW);
     let done = store.change_keys(KeyChange { uses: vec![ES256], ..change }).await?;
     assert!(matches!(done, KeysChanged::Done { .. }), "{done:?}");
+    let late = store.put_client(secretive(&old, "late"), moment(NOW)).await;
+    assert_eq!(late, Err(StoreError::SealedWithAnOldKey));
+    assert_eq!(store.client("late").await?, None);
+    store.put_client(secretive(&both(), "late"), moment(NOW)).await?;
+
+    // One that can't be opened: nothing changes at all.
+    let strange = secretive(&MasterKey::new(&[9; 32]), "strange");
+    store.put_client(strange.clone(), moment(NOW)).await?;
+    let before = (store.keys().await?, store.clients().await?);
+    let newer = MasterKey::new(&[4; 32]).and_older(&[2; 32]);
+    let masters = NewMaster { newest: newer.id(), replaced: newer.older_ids().collect() };
+    let failed = store.reseal_keys(masters, seal(newer)).await?;
+    assert_eq!(failed, Err("of the client strange".into()));
+    assert_eq!((store.keys().await?, store.clients().await?), before);
     Ok(())
+}
+
+/// Each key is sealed for its own name here.
+struct ByKid(MasterKey);
+
+impl Seal for ByKid {
+    fn key(&self, key: &SealedKey) -> Option<Vec<u8>> {
+        let kid = &key.life.kid;
+        let plain = self.0.open(kid, &key.sealed).ok()?;
+        Some(self.0.seal(kid, &plain, &Sevens))
+    }
+
+    fn client_secret(&self, client: &Client) -> Option<String> {
+        client_secret::reseal(client, &self.0, &Sevens).ok()?
+    }
 }
 
 struct Sevens;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use countersign_protocol::Timestamp;
+use countersign_protocol::client::Client;
 use countersign_protocol::key_schedule::{
     KeyLife, KeyUse, Step, Wish, apply, decide, next_step_at, revocation_life,
 };
@@ -13,8 +14,8 @@ use countersign_protocol::seal::MasterKeyId;
 use rusqlite::{Connection, Result};
 
 use super::column::{Count, Millis, unreadable};
-use super::{audit, revocation};
-use crate::store::{KeyChange, KeysChanged, NewMaster};
+use super::{audit, client, revocation};
+use crate::store::{KeyChange, KeysChanged, NewMaster, Seal};
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<SealedKey>> {
     connection
@@ -85,18 +86,27 @@ pub(super) fn change(connection: &Connection, mut change: KeyChange) -> Result<K
     Ok(KeysChanged::Done { steps, wanted, next_at })
 }
 
-/// Seals every key anew, all or none. Answers how many, or the name of one that can't be opened.
+/// Seals every key and every readable secret of a client anew, all or none. Answers how many, or
+/// the name of one that can't be opened.
 pub(super) fn reseal(
     connection: &Connection,
     masters: &NewMaster,
-    seal: &dyn Fn(&SealedKey) -> Option<Vec<u8>>,
+    seal: &dyn Seal,
 ) -> Result<std::result::Result<usize, String>> {
-    let keys = all(connection)?;
+    let (keys, clients) = (all(connection)?, client::with_readable_secrets(connection)?);
     let mut sealed = Vec::new();
     for key in &keys {
-        match seal(key) {
+        match seal.key(key) {
             Some(anew) => sealed.push(anew),
             None => return Ok(Err(key.life.kid.clone())),
+        }
+    }
+    let count = keys.len() + clients.len();
+    let mut changed = Vec::new();
+    for client in clients {
+        match seal.client_secret(&client) {
+            Some(anew) => changed.push(Client { client_secret_sealed: Some(anew), ..client }),
+            None => return Ok(Err(format!("of the client {}", client.client_id))),
         }
     }
     for (key, sealed) in keys.iter().zip(sealed) {
@@ -113,21 +123,28 @@ pub(super) fn reseal(
     connection
         .prepare_cached("DELETE FROM replaced_master_key WHERE id = ?1")?
         .execute([masters.newest.as_bytes()])?;
-    Ok(Ok(keys.len()))
+    for client in &changed {
+        client::put(connection, client)?;
+    }
+    Ok(Ok(count))
 }
 
 /// Whoever read the master key before it was replaced must not leave behind what the new one does
 /// not open.
 fn is_sealed_with_an_old_key(connection: &Connection, candidates: &[SealedKey]) -> Result<bool> {
     for id in candidates.iter().filter_map(|key| MasterKeyId::of(&key.sealed)) {
-        let replaced = connection
-            .prepare_cached("SELECT 1 FROM replaced_master_key WHERE id = ?1")?
-            .exists([id.as_bytes()])?;
-        if replaced {
+        if was_replaced(connection, id)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether nothing may be sealed by a master key any more.
+pub(super) fn was_replaced(connection: &Connection, id: MasterKeyId) -> Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM replaced_master_key WHERE id = ?1")?
+        .exists([id.as_bytes()])
 }
 
 /// A key in wrong hands is told to all who may still trust it.

@@ -166,6 +166,7 @@ fn register(connection: &Connection, new: &NewRegistration) -> Result<Registrati
              VALUES (?1, ?2, ?3)",
         )?
         .execute((&new.client.client_id, new.management, Millis(new.now)))?;
+    client::refuse_old_seal(connection, &new.client)?;
     connection
         .prepare_cached("INSERT INTO client (client_id, metadata) VALUES (?1, ?2)")?
         .execute((&new.client.client_id, Json(&new.client)))?;

@@ -430,7 +430,11 @@ impl Store for SqliteStore {
         self.commit(move |connection| keyring::change(connection, change))
     }
 
-    fn reseal_keys(&self, masters: NewMaster, seal: Seal) -> Answer<'_, Result<usize, String>> {
+    fn reseal_keys(
+        &self,
+        masters: NewMaster,
+        seal: Box<dyn Seal>,
+    ) -> Answer<'_, Result<usize, String>> {
         self.commit(move |connection| keyring::reseal(connection, &masters, &*seal))
     }
 

@@ -1,6 +1,7 @@
 //! Changes of the server's keys.
 
 use countersign_protocol::Timestamp;
+use countersign_protocol::client::Client;
 use countersign_protocol::key_schedule::{self, KeyUse, Step, Wish};
 use countersign_protocol::keyring::SealedKey;
 use countersign_protocol::seal::MasterKeyId;
@@ -29,8 +30,13 @@ pub struct NewMaster {
     pub replaced: Vec<MasterKeyId>,
 }
 
-/// Seals a key anew.
-pub type Seal = Box<dyn Fn(&SealedKey) -> Option<Vec<u8>> + Send>;
+/// Seals anew what a store holds sealed. Each answers `None` for what it can't open.
+pub trait Seal: Send {
+    /// A key of the server.
+    fn key(&self, key: &SealedKey) -> Option<Vec<u8>>;
+    /// The secret of a client that has one to read again.
+    fn client_secret(&self, client: &Client) -> Option<String>;
+}
 
 /// How a change of the keys went.
 #[derive(Clone, Debug, PartialEq, Eq)]

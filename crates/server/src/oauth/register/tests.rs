@@ -8,7 +8,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, header};
 use axum::routing::get;
-use countersign_jose::{Algorithm, SigningKey};
+use countersign_jose::{Algorithm, ClientAssertion, SigningKey, jwt};
+use countersign_protocol::client_assertion;
 use countersign_protocol::grant::Grant;
 use countersign_protocol::security_profile::SecurityProfile;
 use countersign_store::{InitialAccess, NewGrant};
@@ -347,4 +348,33 @@ async fn the_list_of_a_sector_is_asked_for_and_counts() {
     let path = format!("/register/{}", told.text("client_id"));
     let token = told.text("registration_access_token");
     assert_eq!(ask(&site, Method::PUT, &path, token, &new).await.error(), refused);
+}
+
+#[tokio::test]
+async fn a_client_that_registered_for_it_sends_macs_by_its_secret() {
+    let site = Fixture::open_with(OPEN).await;
+    let body = json!({
+        "redirect_uris": ["https://rp.example/cb"],
+        "token_endpoint_auth_method": "client_secret_jwt",
+    });
+    let told = ask(&site, Method::POST, "/register", "", &body).await;
+    assert_eq!(told.status, 201, "{}", told.json);
+    let (id, secret) = (told.text("client_id"), told.text("client_secret"));
+    let key = SigningKey::from_secret(Algorithm::HS256, secret.as_bytes()).unwrap();
+    let assertion = ClientAssertion {
+        client_id: id.to_owned(),
+        audience: vec![site.app.issuer.clone()],
+        expires_at: process::now().as_secs() + 60,
+        token_id: "a1".to_owned(),
+        ..ClientAssertion::default()
+    };
+    let assertion = jwt::sign(&key, ClientAssertion::TYPE, &assertion).unwrap();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", "csc_junk"),
+        ("client_assertion_type", client_assertion::TYPE),
+        ("client_assertion", &assertion),
+    ];
+    let (status, answer) = site.ask("/token", &form).await;
+    assert_eq!((status, &answer["error"]), (400, &"invalid_grant".into()), "it is known");
 }
