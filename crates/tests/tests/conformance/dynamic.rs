@@ -216,8 +216,8 @@ fn server() {
     succeeds(&mut flow(&json!({})));
 }
 
-/// The page that asks for consent to a client with these members.
-fn consent_page(more: &Value) -> Answer {
+/// The page that asks for consent to a client with these members, and where it is shown.
+fn consent_page(more: &Value) -> (Flow, Answer) {
     let mut flow = flow(more);
     let path = flow.path(&flow.ask());
     let mut answer = flow.browser.visit(&path);
@@ -233,14 +233,30 @@ fn consent_page(more: &Value) -> Answer {
         answer = super::flow::signing_in(|| flow.browser.submit(form, &typed));
     }
     assert!(answer.text().contains("A client of the tests"), "{}", answer.text());
-    answer
+    (flow, answer)
 }
 
 /// A person who is asked for consent can follow this link.
 fn is_linked(name: &str) {
     let uri = format!("https://rp.example/{}", random());
-    let page = consent_page(&json!({ name: uri }));
+    let (_, page) = consent_page(&json!({ name: uri }));
     assert!(attributes(&page.text(), "a", "href").contains(&uri), "{}", page.text());
+}
+
+/// The logo is shown by this server, so that its owner learns of nobody who looks at it.
+#[test]
+fn registration_logo_uri() {
+    // The smallest picture that there is: one dot.
+    const DOT: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\0\0,\0\0\0\
+        \0\x01\0\x01\0\0\x02\x02D\x01\0;";
+    let path = format!("/{}.gif", random());
+    SITE.publish(&path, "image/gif", DOT);
+    let (mut flow, page) = consent_page(&json!({ "logo_uri": SITE.url(&path) }));
+    let pictures = attributes(&page.text(), "img", "src");
+    let shown: Vec<Answer> = pictures.iter().map(|src| flow.browser.visit(src)).collect();
+    let logo = shown.iter().find(|picture| picture.body == DOT);
+    let logo = logo.unwrap_or_else(|| panic!("not among {pictures:?}"));
+    assert_eq!(logo.header("content-type"), Some("image/gif"));
 }
 
 #[test]
@@ -258,6 +274,33 @@ fn registration_jwks_uri() {
     let path = format!("/{}", random());
     SITE.publish(&path, "application/json", jwks(&KEYS[0]).to_string().as_bytes());
     succeeds(&mut flow(&json!({ "jwks_uri": SITE.url(&path) })));
+}
+
+/// A list of the redirect URIs of a sector.
+fn sector(uris: &[&str]) -> Value {
+    let path = format!("/{}.json", random());
+    SITE.publish(&path, "application/json", json!(uris).to_string().as_bytes());
+    json!({ "subject_type": "pairwise", "sector_identifier_uri": SITE.url(&path) })
+}
+
+/// The client knows the person by a name that another client does not know.
+#[test]
+fn registration_sector_uri() {
+    let server = SERVER.server();
+    let metadata = server.send(&Request::get("/.well-known/openid-configuration")).json();
+    let offered = metadata["subject_types_supported"].as_array().expect("a list");
+    assert!(offered.contains(&json!("pairwise")));
+    let of_sector = sector(&[REDIRECT_URI, "https://rp.example/another"]);
+    let [first, second] = [&of_sector, &of_sector].map(|more| succeeds(&mut flow(more)).id.subject);
+    let stranger = succeeds(&mut flow(&json!({}))).id.subject;
+    assert_eq!(first, second, "one name in one sector");
+    assert_ne!(first, stranger, "another name elsewhere");
+}
+
+#[test]
+fn registration_sector_bad() {
+    let more = sector(&["https://rp.example/another"]);
+    is_not_registered(&more, "invalid_client_metadata");
 }
 
 /// Not shared with other tests: its keys change.
@@ -348,27 +391,77 @@ fn refresh_token() {
     is_refused(&refresh(&second, &tokens.refresh), "invalid_grant");
 }
 
+/// The claims of a request object for this request.
+fn claims_of(flow: &Flow, ask: &Ask) -> Value {
+    let mut claims = json!({ "iss": flow.party.id, "aud": flow.server.site.issuer() });
+    for (name, value) in ask.fields() {
+        claims[name] = json!(value);
+    }
+    claims
+}
+
+fn unsigned(claims: &Value) -> String {
+    format!("{}.{}.", part(&json!({ "alg": "none" })), part(claims))
+}
+
+fn signed(claims: &Value) -> String {
+    let key = &KEYS[0];
+    let header = json!({ "alg": "RS256", "kid": key.key_id(), "typ": "oauth-authz-req+jwt" });
+    sign(key, &header, claims)
+}
+
+/// A client with a request object at its site, which is made of the claims of a request, and the
+/// request that leads there.
+fn by_reference(more: &Value, object: impl FnOnce(&Value) -> String) -> (Flow, Ask, Ask) {
+    let path = format!("/{}", random());
+    let uri = SITE.url(&path);
+    let mut more = more.clone();
+    more["request_uris"] = json!([uri]);
+    let flow = flow(&more);
+    let ask = flow.ask();
+    let object = object(&claims_of(&flow, &ask));
+    SITE.publish(&path, "application/jose", object.as_bytes());
+    // The suite repeats what OAuth and OpenID Connect want to see outside as well.
+    let outside = ask.clone().without("state").without("nonce").with("request_uri", &uri);
+    (flow, ask, outside)
+}
+
+/// What is signed by nobody could have been written by anybody: it is refused.
+#[test]
+fn request_uri_unsigned() {
+    let (mut flow, _, outside) = by_reference(&json!({}), unsigned);
+    let arrival = flow.arrive(&outside);
+    assert_eq!(flow.error(&outside, &arrival), "invalid_request_object");
+}
+
+#[test]
+fn request_uri_signed_rs256() {
+    let more = json!({ "request_object_signing_alg": "RS256" });
+    let (mut flow, ask, outside) = by_reference(&more, signed);
+    let offered = &flow.metadata()["request_object_signing_alg_values_supported"];
+    assert!(offered.as_array().is_some_and(|names| names.contains(&json!("RS256"))));
+    assert_eq!(flow.metadata()["request_uri_parameter_supported"], json!(true));
+    let arrival = flow.arrive(&outside);
+    // The state and the nonce stand inside alone.
+    let login = flow.finish(&ask, &arrival, &[]);
+    flow.user_info(&login);
+}
+
 /// A request object without a signature is refused, whatever it says; in a signed one the address
 /// counts, and the one outside, which is not registered, does not.
 #[test]
 fn ensure_request_object_with_redirect_uri() {
     let mut flow = flow(&json!({}));
     let ask = flow.ask();
-    let mut claims = json!({ "iss": flow.party.id, "aud": flow.server.site.issuer() });
-    for (name, value) in ask.fields() {
-        claims[name] = json!(value);
-    }
+    let claims = claims_of(&flow, &ask);
     let with = |object: &str| {
         ask.clone().with("redirect_uri", "https://rp.example/other").with("request", object)
     };
-    let unsigned = with(&format!("{}.{}.", part(&json!({ "alg": "none" })), part(&claims)));
-    let path = flow.path(&unsigned);
+    let path = flow.path(&with(&unsigned(&claims)));
     let answer = flow.browser.visit(&path);
     assert_eq!((answer.status, answer.header("location")), (400, None), "{}", answer.text());
 
-    let key = &KEYS[0];
-    let header = json!({ "alg": "RS256", "kid": key.key_id(), "typ": "oauth-authz-req+jwt" });
-    let arrival = flow.arrive(&with(&sign(key, &header, &claims)));
+    let arrival = flow.arrive(&with(&signed(&claims)));
     flow.finish(&ask, &arrival, &[]);
 }
 
