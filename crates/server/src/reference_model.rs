@@ -470,5 +470,5 @@ fn nobody_gets_more_than_was_agreed_to() {
         })
         .unwrap();
     // A server that refuses everything would pass as well.
-    assert!(successes.get() > 60, "{} successes only", successes.get());
+    assert!(successes.get() > 20, "{} successes only", successes.get());
 }

@@ -94,6 +94,7 @@ fn every_member_is_kept_and_told_again() {
         "sector_identifier_uri": "https://rp.example/sector.json",
         "software_id": "rp",
         "software_version": "1.2",
+        "subject_type": "pairwise",
         "token_endpoint_auth_method": "private_key_jwt",
         "token_endpoint_auth_signing_alg": "ES256",
         "tos_uri": "https://rp.example/tos",
@@ -322,7 +323,10 @@ fn a_new_registration_replaces_the_old_one_and_nothing_else() {
 
 #[test]
 fn a_secret_that_is_read_again_is_sealed_and_a_hash_is_not_enough_for_it() {
-    let body = |method: &str| json!({ "redirect_uris": ["https://rp.example/cb"], "token_endpoint_auth_method": method });
+    let body = |method: &str| {
+        let redirect_uris = ["https://rp.example/cb"];
+        json!({ "redirect_uris": redirect_uris, "token_endpoint_auth_method": method })
+    };
     let basic = client(&body("client_secret_basic"));
     assert_eq!(basic.client_secret_sealed, None);
     let mac = apply(basic, &body("client_secret_jwt"), &terms()).unwrap();
