@@ -5,6 +5,7 @@ mod authorization;
 mod bearer;
 mod clients;
 mod pages;
+mod registration;
 mod token;
 mod wire;
 

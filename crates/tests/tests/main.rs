@@ -14,6 +14,7 @@ mod operator;
 mod pushed;
 mod races;
 mod refresh;
+mod registration;
 mod revocation;
 mod sender;
 mod shutdown;
