@@ -195,7 +195,7 @@ async fn show(
         consents.push(ConsentLine {
             client_name: client_name(app, &client_id).await?,
             client_id,
-            scope: consent.scope.iter().map(str::to_owned).collect(),
+            scope: consent.scope.iter().map(str::to_owned).chain(consent.claims.clone()).collect(),
         });
     }
     let form = csrf::issue(&app.site, headers);
@@ -215,10 +215,17 @@ async fn grant_line(app: &App, grant: &Grant, now: Timestamp) -> Result<GrantLin
     Ok(GrantLine {
         id: grant.id.to_string(),
         client_name: client_name(app, &grant.client_id).await?,
-        scope: grant.scope.iter().map(str::to_owned).collect(),
+        scope: agreed_to(grant).map(str::to_owned).collect(),
         created: ago(grant.created_at, now),
         last_used: (grant.generation > 1).then(|| ago(grant.rotated_at, now)),
     })
+}
+
+/// The words of what was agreed to: scopes, single claims, and the types of spelled-out access.
+fn agreed_to(grant: &Grant) -> impl Iterator<Item = &str> {
+    let details = &grant.details;
+    let single = details.claims.names().into_iter();
+    grant.scope.iter().chain(single).chain(details.authorization_details.types())
 }
 
 /// What a client calls itself, or else its id.
