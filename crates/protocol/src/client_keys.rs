@@ -5,6 +5,7 @@ use countersign_jose::jwe::KeyManagement;
 use countersign_jose::{EncryptionKey, Error, JwkSet, KeySet};
 
 use crate::client::Client;
+use crate::client_certificate::ClientCertificate;
 
 /// Keys that were read once.
 #[derive(Clone, Debug)]
@@ -41,6 +42,12 @@ impl ClientKeys {
     #[must_use]
     pub const fn signatures(&self) -> &KeySet {
         &self.signatures
+    }
+
+    /// Whether a certificate holds one of the keys.
+    #[must_use]
+    pub fn are_held_by(&self, certificate: &ClientCertificate) -> bool {
+        self.published.keys.iter().any(|jwk| jwk.to_spki_der() == certificate.public_key())
     }
 
     /// The key that takes what is encrypted in this way: one that says so, or else the first that

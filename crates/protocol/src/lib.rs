@@ -36,6 +36,7 @@ pub mod authorization_details;
 pub mod claims_request;
 pub mod client;
 pub mod client_assertion;
+pub mod client_certificate;
 pub mod client_keys;
 pub mod client_secret;
 pub mod device_code;

@@ -21,7 +21,6 @@ use countersign_protocol::offer::Offer;
 use countersign_protocol::opaque_token;
 use countersign_protocol::token::Issuing;
 use countersign_protocol::token_format::TokenFormat;
-use countersign_protocol::wire::metadata::Metadata;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_store::{Ended, EndedClient, Moment, Position, Store, StoreError};
 use countersign_verify::{
@@ -32,12 +31,13 @@ use quick_cache::sync::Cache;
 use tokio::sync::{Semaphore, watch};
 
 use crate::client_keys::PublishedKeys;
-use crate::config::{AuthorizationSection, RegistrationMode};
+use crate::config::AuthorizationSection;
 use crate::followers::Followers;
 use crate::jobs::LastFollowed;
 use crate::keys::{Keys, ServingKeys};
 use crate::master_key::Master;
 use crate::metrics::Metrics;
+use crate::oauth::documents;
 use crate::oauth::sender::SenderConstraint;
 use crate::oauth::status_lists::StatusLists;
 use crate::own_token::OwnToken;
@@ -136,19 +136,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        let algorithms = app.keys.load().sender_rules.dpop.algorithm_names().collect();
-        let certificates = app.sender_constraint.certificate_header.is_some();
-        let settings = &app.self_registration;
-        let (offered, documents) =
-            (settings.mode != RegistrationMode::Off, settings.documents.is_some());
-        let metadata = Metadata::new(&app.issuer)
-            .with_registration(offered, documents)
-            .with_offer(&app.offer)
-            .with_pushed_requests(app.authorization.require_pushed)
-            .with_sender_constraint(algorithms, certificates);
-        let metadata =
-            if app.trusted_issuers.is_empty() { metadata } else { metadata.with_trusted_issuers() };
-        let metadata = Document::metadata(&metadata);
+        let metadata = documents::describe(&app);
         Self { metadata, app, sample: None }
     }
 }

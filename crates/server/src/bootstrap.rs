@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::app::{App, Parts};
 use crate::client_secret::put_with_secret;
-use crate::config::{Config, DeclaredUser};
+use crate::config::{ClientCertificates, Config, DeclaredUser};
 use crate::master_key::{Master, MasterKeyError, Source};
 use crate::metrics::Metrics;
 use crate::oauth::sender::SenderConstraint;
@@ -168,6 +168,7 @@ fn sender_constraint(config: &Config) -> SenderConstraint {
         nonces: config.dpop.nonces,
         // What is not the name of a header was refused with the configuration.
         certificate_header: header.and_then(|name| name.parse().ok()),
+        certificates_verified: config.server.client_certificates == ClientCertificates::Verified,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use countersign_jose::{Error, KeySet};
 use countersign_protocol::client::Client;
+use countersign_protocol::client_certificate::ClientCertificate;
 use countersign_protocol::client_keys::{ClientKeys, may_be_outdated};
 use countersign_protocol::freshness::{self, Bounds};
 
@@ -106,11 +107,7 @@ impl App {
         client: &Client,
         judge: impl Fn(&KeySet) -> Result<T, Error>,
     ) -> Result<T, ClientKeyError> {
-        if let Some(registered) = ClientKeys::registered(client) {
-            return Ok(judge(registered?.signatures())?);
-        }
-        let url = client.jwks_uri.as_deref().ok_or(ClientKeyError::None)?;
-        self.judge_with_keys_at(url, judge).await
+        self.judge_with_all_keys(client, |keys| judge(keys.signatures())).await
     }
 
     /// The same with the keys that are published at a URL.
@@ -122,16 +119,52 @@ impl App {
         url: &str,
         judge: impl Fn(&KeySet) -> Result<T, Error>,
     ) -> Result<T, ClientKeyError> {
+        self.judge_at(url, |keys| judge(keys.signatures())).await
+    }
+
+    /// Refuses a certificate that holds none of a client's keys (RFC 8705 §2.2).
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`], or when there are no keys.
+    pub(crate) async fn check_self_signed(
+        &self,
+        client: &Client,
+        certificate: &ClientCertificate,
+    ) -> Result<(), ClientKeyError> {
+        let judge = |keys: &ClientKeys| match keys.are_held_by(certificate) {
+            true => Ok(()),
+            false => Err(Error::UnknownKey),
+        };
+        self.judge_with_all_keys(client, judge).await
+    }
+
+    async fn judge_with_all_keys<T>(
+        &self,
+        client: &Client,
+        judge: impl Fn(&ClientKeys) -> Result<T, Error>,
+    ) -> Result<T, ClientKeyError> {
+        if let Some(registered) = ClientKeys::registered(client) {
+            return Ok(judge(&registered?)?);
+        }
+        let url = client.jwks_uri.as_deref().ok_or(ClientKeyError::None)?;
+        self.judge_at(url, judge).await
+    }
+
+    async fn judge_at<T>(
+        &self,
+        url: &str,
+        judge: impl Fn(&ClientKeys) -> Result<T, Error>,
+    ) -> Result<T, ClientKeyError> {
         let keys = self.published_keys.current(&self.outbound, url).await;
         let keys = keys.ok_or(ClientKeyError::Unavailable)?;
-        let error = match judge(keys.signatures()) {
+        let error = match judge(&keys) {
             Ok(good) => return Ok(good),
             Err(error) => error,
         };
         if may_be_outdated(&error)
             && let Some(newer) = self.published_keys.newer(&self.outbound, url, &keys).await
         {
-            return Ok(judge(newer.signatures())?);
+            return Ok(judge(&newer)?);
         }
         Err(error.into())
     }

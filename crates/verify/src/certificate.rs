@@ -32,20 +32,11 @@ impl CertificateThumbprint {
     /// | nginx (`$ssl_client_escaped_cert`) | PEM, percent-encoded |
     /// | Envoy (`x-forwarded-client-cert`) | `Hash=` SHA-256 of the DER in hexadecimal |
     pub fn from_header(value: &str) -> Option<Self> {
-        let value = value.trim();
-        if value.is_empty() || value.len() > MAX_BYTES {
-            return None;
+        if is_of_envoy(value.trim()) {
+            Self::of_envoy(value)
+        } else {
+            Some(Self::of_der(&certificate_der(value)?))
         }
-        if let Some(rest) = value.strip_prefix(':') {
-            return Self::of_base64(rest.strip_suffix(':')?);
-        }
-        if value.starts_with("-----") || value.starts_with("%2D") || value.starts_with("%2d") {
-            return Self::of_pem(&percent_decoded(value)?);
-        }
-        if value.contains('=') && value.contains([';', '"']) || value.starts_with("Hash=") {
-            return Self::of_envoy(value);
-        }
-        Self::of_base64(&percent_decoded(value)?)
     }
 
     /// The thumbprint in base64url.
@@ -53,20 +44,12 @@ impl CertificateThumbprint {
         &self.0
     }
 
-    fn of_pem(text: &str) -> Option<Self> {
-        let rest = text.trim().strip_prefix("-----BEGIN CERTIFICATE-----")?;
-        let (body, after) = rest.split_once("-----END CERTIFICATE-----")?;
-        if after.trim().is_empty() { Self::of_base64(body) } else { None }
-    }
-
-    fn of_base64(text: &str) -> Option<Self> {
-        let text: String = text.split_ascii_whitespace().collect();
-        let der = base64_simd::STANDARD.decode_to_vec(text).ok()?;
-        is_one_sequence(&der).then(|| Self::of_der(&der))
-    }
-
     /// One element of Envoy's list, whose texts may be quoted.
     fn of_envoy(value: &str) -> Option<Self> {
+        let value = value.trim();
+        if value.len() > MAX_BYTES {
+            return None;
+        }
         let (mut quoted, mut escaped, mut hash) = (false, false, None);
         let separates = |c: char| {
             let literal = std::mem::take(&mut escaped);
@@ -86,6 +69,36 @@ impl CertificateThumbprint {
         let bytes: Option<Vec<u8>> = hash.chunks(2).map(byte).collect();
         bytes.filter(|_| plain).map(|bytes| Self(base64url::encode(&bytes)))
     }
+}
+
+/// The certificate itself, in DER, where a proxy writes it into a header: in every form that
+/// [`CertificateThumbprint::from_header`] reads but Envoy's.
+pub(crate) fn certificate_der(value: &str) -> Option<Vec<u8>> {
+    let value = value.trim();
+    if value.is_empty() || value.len() > MAX_BYTES || is_of_envoy(value) {
+        return None;
+    }
+    if let Some(rest) = value.strip_prefix(':') {
+        return of_base64(rest.strip_suffix(':')?);
+    }
+    let text = percent_decoded(value)?;
+    if text.trim_start().starts_with("-----") { of_pem(&text) } else { of_base64(&text) }
+}
+
+fn is_of_envoy(value: &str) -> bool {
+    value.contains('=') && value.contains([';', '"']) || value.starts_with("Hash=")
+}
+
+fn of_pem(text: &str) -> Option<Vec<u8>> {
+    let rest = text.trim().strip_prefix("-----BEGIN CERTIFICATE-----")?;
+    let (body, after) = rest.split_once("-----END CERTIFICATE-----")?;
+    if after.trim().is_empty() { of_base64(body) } else { None }
+}
+
+fn of_base64(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.split_ascii_whitespace().collect();
+    let der = base64_simd::STANDARD.decode_to_vec(text).ok()?;
+    is_one_sequence(&der).then_some(der)
 }
 
 /// Whether DER is one SEQUENCE from its first byte to its last, as every certificate is.
@@ -160,6 +173,8 @@ mod tests {
         ] {
             let found = CertificateThumbprint::from_header(&form);
             assert_eq!(found.as_ref(), Some(&expected), "{form}");
+            let whole = certificate_der(&form);
+            assert_eq!(whole, (!form.contains("ash=")).then(|| der(7)), "{form}");
         }
     }
 
@@ -189,6 +204,7 @@ mod tests {
             "a".repeat(MAX_BYTES + 1),
         ] {
             assert_eq!(CertificateThumbprint::from_header(&form), None, "{form:.80}");
+            assert_eq!(certificate_der(&form), None, "{form:.80}");
         }
     }
 }

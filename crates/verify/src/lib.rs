@@ -100,7 +100,7 @@ pub use metrics::Metrics;
 pub use nonce::DpopNonces;
 pub use presented::Presented;
 pub use protected_resource::ProtectedResource;
-pub use proxy::{Peer, forwarded_certificate};
+pub use proxy::{Peer, forwarded_certificate, forwarded_certificate_der};
 pub use replay::{Noted, ReplayError, ReplayGuard, ReplayMemory};
 pub use sender::{SenderError, SenderRules};
 pub use staleness::WhenStale;

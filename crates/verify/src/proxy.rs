@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::{Extensions, HeaderMap, HeaderName, Uri};
 use ipnet::IpNet;
 
-use crate::certificate::CertificateThumbprint;
+use crate::certificate::{CertificateThumbprint, certificate_der};
 
 /// The address at the other end of the connection. The program that accepts connections puts it
 /// into the extensions of each request; without it no proxy is recognized.
@@ -35,6 +35,20 @@ pub fn forwarded_certificate(
         return None;
     }
     CertificateThumbprint::from_header(only(headers, name)?)
+}
+
+/// The same certificate in DER, if the header has it whole.
+#[must_use]
+pub fn forwarded_certificate_der(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    name: &HeaderName,
+    listed: &[IpNet],
+) -> Option<Vec<u8>> {
+    if !is_listed(peer, listed) {
+        return None;
+    }
+    certificate_der(only(headers, name)?)
 }
 
 impl Proxies {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::Client;
+use crate::client_certificate::{CertificateName, DistinguishedName};
 use crate::error::{ErrorCode, OAuthError};
 
 /// How a client proves who it is at the token endpoint (RFC 7591 §2).
@@ -21,6 +22,11 @@ pub enum AuthMethod {
     ClientSecretJwt,
     /// A signature by one of its registered keys (RFC 7523).
     PrivateKeyJwt,
+    /// A TLS certificate that names it, by an issuer that the proxy in front trusts (RFC 8705
+    /// §2.1).
+    TlsClientAuth,
+    /// A TLS certificate, whoever issued it, that holds one of its registered keys (RFC 8705 §2.2).
+    SelfSignedTlsClientAuth,
     /// Not at all: a public client.
     None,
 }
@@ -69,7 +75,13 @@ impl AuthMethod {
     /// Whether the client proves that it holds a key, which nobody learns by that.
     #[must_use]
     pub const fn is_by_key(self) -> bool {
-        matches!(self, Self::PrivateKeyJwt)
+        matches!(self, Self::PrivateKeyJwt) || self.is_by_certificate()
+    }
+
+    /// Whether the client shows a certificate of the connection.
+    #[must_use]
+    pub const fn is_by_certificate(self) -> bool {
+        matches!(self, Self::TlsClientAuth | Self::SelfSignedTlsClientAuth)
     }
 }
 
@@ -102,8 +114,37 @@ impl Client {
         )
     }
 
-    /// Checks the proof of identity (RFC 6749 §2.3), but for assertions, which this never takes:
-    /// [`crate::client_assertion::verify`] judges them.
+    /// The name that its certificates have to have, if it goes by one.
+    #[must_use]
+    pub fn certificate_name(&self) -> Option<CertificateName> {
+        if let Some(subject) = &self.tls_client_auth_subject_dn {
+            return DistinguishedName::parse(subject).map(CertificateName::Subject);
+        }
+        if let Some(address) = &self.tls_client_auth_san_ip {
+            return address.parse().ok().map(CertificateName::Ip);
+        }
+        let dns = self.tls_client_auth_san_dns.clone().map(CertificateName::Dns);
+        let uri = || self.tls_client_auth_san_uri.clone().map(CertificateName::Uri);
+        let email = || self.tls_client_auth_san_email.clone().map(CertificateName::Email);
+        dns.or_else(uri).or_else(email)
+    }
+
+    /// The names that it registered for `tls_client_auth`.
+    pub(super) fn certificate_names(&self) -> impl Iterator<Item = &String> {
+        [
+            &self.tls_client_auth_subject_dn,
+            &self.tls_client_auth_san_dns,
+            &self.tls_client_auth_san_uri,
+            &self.tls_client_auth_san_ip,
+            &self.tls_client_auth_san_email,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Checks the proof of identity (RFC 6749 §2.3), but for assertions and certificates, which
+    /// this never takes: [`crate::client_assertion`] and [`crate::client_certificate`] are about
+    /// them.
     ///
     /// # Errors
     /// `invalid_client`, worded the same for a wrong secret and for a missing one.

@@ -66,6 +66,7 @@ impl Client {
         {
             faults.push("authorization_code needs at least one of redirect_uris".into());
         }
+        faults.extend(self.certificate_fault());
         faults.extend(self.exchange_faults());
         faults.extend(self.algorithm_faults());
         faults.extend(security_profile::faults(self));
@@ -128,6 +129,24 @@ impl Client {
             (!web).then(|| format!("{name} is not an http or https address"))
         };
         asked.into_iter().filter_map(unfit).chain(shown.into_iter().filter_map(odd))
+    }
+
+    fn certificate_fault(&self) -> Option<String> {
+        let names = self.certificate_names().count();
+        let why = match (self.token_endpoint_auth_method, names) {
+            (AuthMethod::TlsClientAuth, 1) if self.certificate_name().is_some() => return None,
+            (AuthMethod::TlsClientAuth, 1) => {
+                "the name in tls_client_auth_subject_dn or tls_client_auth_san_ip can't be read"
+            }
+            (AuthMethod::TlsClientAuth, _) => {
+                "tls_client_auth needs one name: tls_client_auth_subject_dn, \
+                 tls_client_auth_san_dns, tls_client_auth_san_uri, tls_client_auth_san_ip or \
+                 tls_client_auth_san_email"
+            }
+            (_, 0) => return None,
+            _ => "tls_client_auth_… is for token_endpoint_auth_method \"tls_client_auth\"",
+        };
+        Some(why.to_owned())
     }
 
     fn exchange_faults(&self) -> Vec<String> {
@@ -220,7 +239,10 @@ impl Client {
     }
 
     fn key_faults(&self) -> Vec<String> {
-        let by_key = self.token_endpoint_auth_method == AuthMethod::PrivateKeyJwt;
+        let by_key = matches!(
+            self.token_endpoint_auth_method,
+            AuthMethod::PrivateKeyJwt | AuthMethod::SelfSignedTlsClientAuth
+        );
         let mut faults = match (&self.jwks, &self.jwks_uri) {
             (Some(_), Some(_)) => vec!["give jwks or jwks_uri, not both".to_owned()],
             (Some(jwks), None) => {
@@ -231,7 +253,7 @@ impl Client {
                 if faults.is_empty() { unfit.into_iter().collect() } else { faults }
             }
             (None, None) if by_key => {
-                let why = "private_key_jwt needs the client's public keys: give jwks or jwks_uri";
+                let why = "its token_endpoint_auth_method needs public keys: give jwks or jwks_uri";
                 vec![why.to_owned()]
             }
             (None, _) => Vec::new(),

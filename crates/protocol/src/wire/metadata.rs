@@ -41,9 +41,9 @@ pub struct Metadata {
     scopes_supported: Vec<&'static str>,
     #[serde(flatten)]
     openid: OpenIdMetadata,
-    token_endpoint_auth_methods_supported: &'static [&'static str],
-    revocation_endpoint_auth_methods_supported: &'static [&'static str],
-    introspection_endpoint_auth_methods_supported: &'static [&'static str],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
     introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
@@ -110,9 +110,9 @@ impl Metadata {
             grant_types_supported: GRANT_TYPES.to_vec(),
             scopes_supported: release::KNOWN_SCOPES.iter().map(|scope| scope.name).collect(),
             openid: OpenIdMetadata::new(&Offer::default()),
-            token_endpoint_auth_methods_supported: CLIENT_AUTH,
-            revocation_endpoint_auth_methods_supported: CLIENT_AUTH,
-            introspection_endpoint_auth_methods_supported: CONFIDENTIAL_AUTH,
+            token_endpoint_auth_methods_supported: CLIENT_AUTH.to_vec(),
+            revocation_endpoint_auth_methods_supported: CLIENT_AUTH.to_vec(),
+            introspection_endpoint_auth_methods_supported: CONFIDENTIAL_AUTH.to_vec(),
             token_endpoint_auth_signing_alg_values_supported: assertions.clone(),
             revocation_endpoint_auth_signing_alg_values_supported: assertions.clone(),
             introspection_endpoint_auth_signing_alg_values_supported: assertions,
@@ -174,6 +174,22 @@ impl Metadata {
             tls_client_certificate_bound_access_tokens: certificates,
             ..self
         }
+    }
+
+    /// Tells that clients can authenticate with certificates (RFC 8705 §2): with their keys in any
+    /// case, and with the names in them where those are `verified`.
+    #[must_use]
+    pub fn with_client_certificates(mut self, verified: bool) -> Self {
+        let named = verified.then_some("tls_client_auth");
+        for methods in [
+            &mut self.token_endpoint_auth_methods_supported,
+            &mut self.revocation_endpoint_auth_methods_supported,
+            &mut self.introspection_endpoint_auth_methods_supported,
+        ] {
+            methods.push("self_signed_tls_client_auth");
+            methods.extend(named);
+        }
+        self
     }
 
     /// Tells whether clients can register themselves (RFC 7591), and whether a client may be the

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use axum::http::{HeaderName, Uri};
 use countersign_protocol::account::canonical_username;
+use countersign_protocol::client::AuthMethod;
 use countersign_protocol::key_schedule::ANNOUNCE_MIN;
 use countersign_protocol::redirect_uri::is_loopback_host;
 
-use super::{AfterRestore, Config, DAY};
+use super::{AfterRestore, ClientCertificates, Config, DAY};
 use crate::master_key;
 
 impl Config {
@@ -42,7 +43,17 @@ impl Config {
                     .into(),
             );
         }
+        let verified = self.server.client_certificates == ClientCertificates::Verified;
         for client in &self.clients {
+            let method = client.token_endpoint_auth_method;
+            if method == AuthMethod::TlsClientAuth && !verified {
+                faults.push(format!(
+                    "client {}: tls_client_auth believes the names in certificates, so the proxy \
+                     must let no other certificates through: see to that, and say \
+                     server.client_certificates = \"verified\"",
+                    client.client_id
+                ));
+            }
             if client.danger_any_loopback_redirect {
                 let id = &client.client_id;
                 let why = "danger_any_loopback_redirect is for `countersign dev` only";

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use countersign_protocol::account::canonical_username;
-use countersign_protocol::client::{self, AuthMethod, Client, GrantType};
+use countersign_protocol::client::{self, Client, GrantType};
 use countersign_protocol::jwt_grant::TrustedIssuer;
 use countersign_protocol::release;
 use serde_json::{Map, Value};
@@ -94,12 +94,12 @@ pub(super) fn client(
     let mut client: Client =
         table.try_into().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
     if (client.jwks.is_some() || client.jwks_uri.is_some())
-        && client.token_endpoint_auth_method != AuthMethod::PrivateKeyJwt
+        && !client.token_endpoint_auth_method.is_by_key()
         && !client.may_use(GrantType::AuthorizationCode)
     {
         warnings.push(format!(
-            "client {name}: jwks or jwks_uri has no effect without token_endpoint_auth_method = \
-             \"private_key_jwt\" or the grant type authorization_code"
+            "client {name}: jwks or jwks_uri has no effect without a token_endpoint_auth_method \
+             that goes by keys or the grant type authorization_code"
         ));
     }
     if client.danger_token_endpoint_as_audience {

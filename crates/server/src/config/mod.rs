@@ -87,6 +87,19 @@ pub struct ServerSection {
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which those proxies report the client's TLS certificate; none when absent.
     pub client_certificate_header: Option<String>,
+    /// Which certificates they let through.
+    pub client_certificates: ClientCertificates,
+}
+
+/// Which client certificates a proxy lets through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientCertificates {
+    /// Any: what a certificate says of itself proves nothing.
+    #[default]
+    Any,
+    /// Those that an authority has issued which the proxy trusts to name clients.
+    Verified,
 }
 
 /// `[tokens]`, in seconds.
@@ -184,6 +197,7 @@ impl Default for ServerSection {
             operations: Some(SocketAddr::from(([127, 0, 0, 1], 9090))),
             trusted_proxies: Vec::new(),
             client_certificate_header: None,
+            client_certificates: ClientCertificates::default(),
         }
     }
 }
@@ -271,16 +285,19 @@ const NO_PROXY: &str = "server.trusted_proxies is empty: whoever fails to sign i
 /// What of mutual TLS is set and has no effect.
 fn certificate_warnings(server: &ServerSection, clients: &[Client]) -> Option<String> {
     let header = server.client_certificate_header.is_some();
-    let bound = clients.iter().find(|client| client.tls_client_certificate_bound_access_tokens);
-    match (header, bound) {
+    let shows = |client: &&Client| {
+        client.tls_client_certificate_bound_access_tokens
+            || client.token_endpoint_auth_method.is_by_certificate()
+    };
+    match (header, clients.iter().find(shows)) {
         (true, _) if server.trusted_proxies.is_empty() => Some(
             "server.client_certificate_header has no effect: server.trusted_proxies is empty, and \
              nobody else is believed"
                 .to_owned(),
         ),
         (false, Some(client)) => Some(format!(
-            "client {}: its tokens are bound to its certificate, and no certificate is ever \
-             reported: set server.client_certificate_header",
+            "client {}: it has to show a certificate, and none is ever reported: set \
+             server.client_certificate_header",
             client.client_id
         )),
         _ => None,

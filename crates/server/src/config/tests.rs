@@ -201,6 +201,35 @@ fn what_has_no_effect_for_certificates_is_pointed_at() {
 }
 
 #[test]
+fn names_in_certificates_count_where_somebody_vouches_for_them() {
+    let with = |server: &str, client: &str| {
+        let client = format!("token_endpoint_auth_method = \"tls_client_auth\"\n{client}");
+        let text = GOOD.replace("client_secret = \"0123456789abcdef0123456789abcdef\"", &client);
+        load(&format!("{text}\n[server]\n{server}"), &[]).map(|(config, _)| config.warnings)
+    };
+    let (verified, name) =
+        ("client_certificates = \"verified\"", "tls_client_auth_san_dns = \"a.example\"");
+    let header = "client_certificate_header = \"Client-Cert\"\ntrusted_proxies = [\"10.0.0.0/8\"]";
+    let good = with(&format!("{verified}\n{header}"), name).unwrap();
+    assert_eq!(good, [""; 0]);
+    let warned = with(&format!("{verified}\ntrusted_proxies = [\"10.0.0.0/8\"]"), name).unwrap();
+    assert!(warned[0].contains("client_certificate_header"), "{warned:?}");
+    let refused = |server: &str, client: &str| with(server, client).unwrap_err().to_string();
+    assert!(refused(header, name).contains("verified"));
+    let two = format!("{name}\ntls_client_auth_san_uri = \"x:y\"");
+    let odd = "tls_client_auth_subject_dn = \"no name\"";
+    let no_ip = "tls_client_auth_san_ip = \"a.example\"";
+    for (client, why) in
+        [("", "one name"), (&*two, "one name"), (odd, "can't be read"), (no_ip, "can't be read")]
+    {
+        let told = refused(&format!("{verified}\n{header}"), client);
+        assert!(told.contains(why), "{told}");
+    }
+    let stray = GOOD.replace("redirect_uris", &format!("{name}\nredirect_uris"));
+    assert!(load(&stray, &[]).unwrap_err().to_string().contains("tls_client_auth_"));
+}
+
+#[test]
 fn the_master_key_comes_from_the_place_that_was_said_first() {
     let folder =
         std::env::temp_dir().join(format!("countersign-credentials-{}", std::process::id()));

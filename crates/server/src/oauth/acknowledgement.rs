@@ -1,5 +1,6 @@
 //! `POST /revocations/ack`: a verifier says how far its deny set is complete.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use countersign_store::StoreError;
 
 use super::revocations;
 use crate::app::{App, Shared};
+use crate::web::client_ip::Peer;
 use crate::web::form::Form;
 use crate::web::headers::no_store;
 use crate::web::oauth_error::ErrorAnswer;
@@ -16,11 +18,12 @@ use crate::web::oauth_error::ErrorAnswer;
 /// Takes what a verifier has applied. The id of its feed is a secret of that client.
 pub(crate) async fn post(
     State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let client = revocations::authenticate(app, &headers).await?;
+    let client = revocations::authenticate(app, peer, &headers).await?;
     let said = Acknowledgement::parse(&params)?;
     let known = app.followers.acknowledge(&client.client_id, &said)
         || acknowledge_elsewhere(app, &client.client_id, &said).await?;

@@ -31,7 +31,7 @@ pub(crate) async fn post(
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let client = app.authenticate(&headers, &params).await?;
+    let client = app.authenticate((peer, &headers), &params).await?;
     client.require(GrantType::DeviceCode)?;
     let now = process::now();
     let asked = read_scope(&params)?;

@@ -3,12 +3,37 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use countersign_protocol::wire::metadata::Metadata;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use crate::config::RegistrationMode;
+use crate::web::document::Document;
 use crate::web::headers::allow_any_origin;
 
 /// How long the documents may be kept. Keys are announced longer ahead than this.
 const MAX_AGE: &str = "public, max-age=300";
+
+/// The metadata of a server with these settings: what it offers and nothing else.
+pub(crate) fn describe(app: &App) -> Document {
+    let algorithms = app.keys.load().sender_rules.dpop.algorithm_names().collect();
+    let certificates = app.sender_constraint.certificate_header.is_some();
+    let settings = &app.self_registration;
+    let (offered, documents) =
+        (settings.mode != RegistrationMode::Off, settings.documents.is_some());
+    let mut metadata = Metadata::new(&app.issuer)
+        .with_registration(offered, documents)
+        .with_offer(&app.offer)
+        .with_pushed_requests(app.authorization.require_pushed)
+        .with_sender_constraint(algorithms, certificates);
+    if !app.trusted_issuers.is_empty() {
+        metadata = metadata.with_trusted_issuers();
+    }
+    if certificates {
+        let verified = app.sender_constraint.certificates_verified;
+        metadata = metadata.with_client_certificates(verified);
+    }
+    Document::metadata(&metadata)
+}
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
 pub(crate) async fn metadata(State(shared): State<Shared>, headers: HeaderMap) -> Response {

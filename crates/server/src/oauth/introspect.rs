@@ -1,6 +1,7 @@
 //! `POST /introspect` (RFC 7662), for clients that authenticate; signed for those who ask for that
 //! (RFC 9701).
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -13,6 +14,7 @@ use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 
 use crate::app::{App, Shared};
 use crate::process;
+use crate::web::client_ip::Peer;
 use crate::web::form::Form;
 use crate::web::headers::no_store;
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
@@ -24,11 +26,12 @@ const SIGNED: &str = "application/token-introspection+jwt";
 /// `token_type_hint` is taken and not needed: every token shows what it is.
 pub(crate) async fn post(
     State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let caller = app.authenticate(&headers, &params).await?;
+    let caller = app.authenticate((peer, &headers), &params).await?;
     if !caller.is_confidential() {
         return Err(unauthenticated().into());
     }

@@ -1,6 +1,7 @@
 //! `POST /par`: a client pushes an authorization request, so that its user's browser brings nothing
 //! but a reference to it (RFC 9126).
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -16,6 +17,7 @@ use super::authorize::resolve;
 use super::sender;
 use crate::app::{App, Shared};
 use crate::process::{self, SystemRandom};
+use crate::web::client_ip::Peer;
 use crate::web::form::Form;
 use crate::web::headers::{allow_any_origin, hand_out_nonce};
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
@@ -23,11 +25,12 @@ use crate::web::oauth_error::{ErrorAnswer, json_answer};
 /// RFC 9126 §2. Everything about the request that needs no user is checked at once.
 pub(crate) async fn post(
     State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let client = app.authenticate(&headers, &params).await?;
+    let client = app.authenticate((peer, &headers), &params).await?;
     let now = process::now();
     let mut request = request_of(app, &client, params, now).await?;
     let proved = sender::prove_key(app, &client, &headers, "/par", now)?;

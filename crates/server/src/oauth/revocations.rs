@@ -3,6 +3,7 @@
 //! A follower reads the store from its own place onwards whenever the store has moved, so a
 //! reconnect, a slow reader and a change by another process are all the same case.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,9 +42,10 @@ const SLOW_PATIENCE: Duration = Duration::from_secs(10);
 /// All live events at a place of the total order.
 pub(crate) async fn snapshot(
     State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
 ) -> Result<Response, ErrorAnswer> {
-    authenticate(&shared.app, &headers).await?;
+    authenticate(&shared.app, peer, &headers).await?;
     let now = shared.app.time_to_forget();
     let snapshot = shared.app.store().snapshot(now).await?;
     let body = serde_json::to_vec(&snapshot).expect("a snapshot is plain data");
@@ -56,7 +58,7 @@ pub(crate) async fn feed(
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
 ) -> Result<Response, ErrorAnswer> {
-    let client = authenticate(&shared.app, &headers).await?;
+    let client = authenticate(&shared.app, peer, &headers).await?;
     let from = match headers.get("last-event-id") {
         None => shared.app.position.borrow().revocation,
         Some(id) => {
@@ -192,9 +194,10 @@ async fn send(frames: &Frames, text: String) -> bool {
 /// Only the API of some resource may follow.
 pub(crate) async fn authenticate(
     app: &App,
+    peer: SocketAddr,
     headers: &HeaderMap,
 ) -> Result<Arc<Client>, ErrorAnswer> {
-    let client = app.authenticate(headers, &Params::default()).await?;
+    let client = app.authenticate((peer, headers), &Params::default()).await?;
     if client.protects.is_empty() {
         let why = "the client protects no resource";
         let error = OAuthError::new(ErrorCode::UnauthorizedClient, why);

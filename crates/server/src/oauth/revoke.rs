@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,7 @@ use countersign_verify::Revoked;
 use serde_json::json;
 
 use crate::app::{App, Shared};
+use crate::web::client_ip::Peer;
 use crate::web::form::Form;
 use crate::web::headers::{allow_any_origin, no_store};
 use crate::web::oauth_error::{ErrorAnswer, json_answer};
@@ -24,11 +26,12 @@ use crate::{process, propagation};
 /// that is unknown or dead already is answered like one that was just revoked (RFC 7009 §2.2).
 pub(crate) async fn post(
     State(shared): State<Shared>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let client = app.authenticate(&headers, &params).await?;
+    let client = app.authenticate((peer, &headers), &params).await?;
     let presented = params.require("token")?;
     let limit = wait_limit(&params)?;
     if limit.is_some() && !client.is_confidential() {

@@ -9,7 +9,7 @@ use countersign_protocol::grant::Sender;
 use countersign_protocol::{ErrorCode, OAuthError, Timestamp};
 use countersign_verify::{
     CertificateThumbprint, CheckedProof, ProofError, ProvenRequest, ReplayError, dpop_proof,
-    forwarded_certificate,
+    forwarded_certificate, forwarded_certificate_der,
 };
 use ipnet::IpNet;
 
@@ -23,6 +23,8 @@ pub(crate) struct SenderConstraint {
     pub(crate) nonces: NonceUse,
     /// The header in which a listed proxy reports the client's certificate.
     pub(crate) certificate_header: Option<HeaderName>,
+    /// Whether that proxy lets only certificates through that somebody it trusts has issued.
+    pub(crate) certificates_verified: bool,
 }
 
 impl SenderConstraint {
@@ -34,6 +36,17 @@ impl SenderConstraint {
             NonceUse::PublicClients => !client.is_confidential(),
             NonceUse::AllClients => true,
         }
+    }
+
+    /// The whole certificate that a listed proxy reports, if it reports more than a hash.
+    pub(crate) fn certificate_der(
+        &self,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        proxies: &[IpNet],
+    ) -> Option<Vec<u8>> {
+        let name = self.certificate_header.as_ref()?;
+        forwarded_certificate_der(peer.ip(), headers, name, proxies)
     }
 
     /// The certificate that a listed proxy reports.

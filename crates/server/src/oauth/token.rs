@@ -33,7 +33,7 @@ pub(crate) async fn post(
     Form(params): Form,
 ) -> Result<Response, ErrorAnswer> {
     let app = &*shared.app;
-    let client = app.authenticate(&headers, &params).await?;
+    let client = app.authenticate((peer, &headers), &params).await?;
     app.outlive_revocation(&client.client_id).await?;
     let TokenRequest { grant, scope, resources, authorization_details } =
         TokenRequest::parse(&params)?;
