@@ -17,6 +17,7 @@ use countersign_protocol::client::Client;
 use countersign_protocol::device_code::{DeviceRequest, UserCode};
 use countersign_protocol::grant::{EndReason, Grant, Sender};
 use countersign_protocol::grant_details::GrantDetails;
+use countersign_protocol::metadata_document;
 use countersign_store::{DeviceAnswer, GrantSelector, StoreError};
 
 use super::consent::ScopeLine;
@@ -209,17 +210,28 @@ fn enter(
 fn ask(app: &App, headers: &HeaderMap, signed_in: &SignedIn, found: &Found) -> Response {
     let form = csrf::issue(&app.site, headers);
     let Found { request, client } = found;
-    let uri = client.client_uri.as_deref().and_then(|uri| uri.parse::<Uri>().ok());
+    let host = host_of(client);
     let template = DeviceConsentPage {
         csrf: &form.token,
         user_code: &request.user_code.to_string(),
         client_name: client.client_name.as_deref().unwrap_or(&client.client_id),
-        client_host: uri.as_ref().and_then(Uri::host),
+        client_host: host.as_deref(),
+        unchecked: client.self_registered,
         username: &signed_in.account.username,
         scopes: request.scope.iter().map(ScopeLine::new).collect(),
         resources: request.audience.clone(),
     };
     page(&app.site, StatusCode::OK, &template, None, Some(&form))
+}
+
+/// The host that a client belongs to, as far as that is known: where the document lies that
+/// describes it, or its home page as an operator declared it.
+fn host_of(client: &Client) -> Option<String> {
+    if client.self_registered {
+        return metadata_document::host(&client.client_id);
+    }
+    let home = client.client_uri.as_deref()?.parse::<Uri>().ok()?;
+    home.host().map(str::to_owned)
 }
 
 fn done(app: &App, allowed: bool) -> Response {
@@ -251,8 +263,10 @@ pub(crate) struct DeviceConsentPage<'a> {
     pub(crate) user_code: &'a str,
     /// What the application calls itself.
     pub(crate) client_name: &'a str,
-    /// The host of its home page, as it was registered.
+    /// The host that it belongs to, where that is known.
     pub(crate) client_host: Option<&'a str>,
+    /// Whether it registered itself, so that nobody has looked at what it says.
+    pub(crate) unchecked: bool,
     /// The person who is signed in.
     pub(crate) username: &'a str,
     /// The scopes asked for, in words.

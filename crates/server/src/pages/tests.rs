@@ -136,6 +136,7 @@ fn all_pages(text: &'static str) -> Vec<(&'static str, String)> {
         user_code: text,
         client_name: text,
         client_host: Some(text),
+        unchecked: true,
         username: text,
         scopes: vec![ScopeLine { name: own(), description: own() }],
         resources: vec![own()],

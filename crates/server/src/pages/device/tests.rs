@@ -269,3 +269,16 @@ async fn a_device_that_asks_for_details_is_told_that_it_gets_none() {
     assert_eq!((status, &answer["error"]), (400, &"invalid_authorization_details".into()));
     assert_eq!(device.error(&site).await, "authorization_pending", "nothing was changed");
 }
+
+/// A name and a home page are what a client says of itself: only an operator's word, or where its
+/// document lies, tells whose it is.
+#[test]
+fn a_home_page_that_a_client_claims_is_not_shown_as_its_own() {
+    let mut client = Client::new("tv");
+    client.client_uri = Some("https://bank.example/".to_owned());
+    assert_eq!(host_of(&client).as_deref(), Some("bank.example"));
+    client.self_registered = true;
+    assert_eq!(host_of(&client), None);
+    client.client_id = "https://app.example/client.json".to_owned();
+    assert_eq!(host_of(&client).as_deref(), Some("app.example"));
+}
