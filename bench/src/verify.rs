@@ -77,7 +77,7 @@ enum Measured {
     /// A token, by another library.
     Peer,
     /// The set of revocations alone.
-    Lookup { revoked: Revoked },
+    Lookup { revoked: Revoked, tokens: usize },
 }
 
 /// Runs for a turn and gives nanoseconds for one.
@@ -107,8 +107,10 @@ fn measure(
         None => eprintln!("left out: {}: built without the feature", peer::NAME),
     }
     for lookup in lookups {
-        let what = Measured::Lookup { revoked: lookup.revoked };
-        sides.push((what, Box::new(|| lookup.time())));
+        for tokens in lookup::TOKENS {
+            let what = Measured::Lookup { revoked: lookup.revoked, tokens };
+            sides.push((what, Box::new(move || lookup.time(tokens))));
+        }
     }
     let mut samples = vec![Vec::with_capacity(rounds); sides.len()];
     for round in 0..rounds {
@@ -139,11 +141,11 @@ impl Row {
             Measured::Cached { revoked, .. } => ("verify-cached", revoked),
             Measured::Cold { .. } => ("verify-cold", NONE),
             Measured::Peer => ("verify-peer", NONE),
-            Measured::Lookup { revoked } => ("deny-set-lookup", revoked),
+            Measured::Lookup { revoked, .. } => ("deny-set-lookup", revoked),
         };
         let mut line = json!({ "bench": bench });
         match self.what {
-            Measured::Lookup { .. } => {}
+            Measured::Lookup { tokens, .. } => line["tokens"] = json!(tokens),
             Measured::Peer => {
                 line["peer"] = json!(peer::NAME);
                 line["alg"] = json!("RS256");
@@ -170,13 +172,13 @@ impl std::fmt::Display for Row {
             Measured::Cached { revoked, .. } => format!("seen before, {revoked}"),
             Measured::Cold { .. } => format!("first time, {NONE}"),
             Measured::Peer => format!("by {}", peer::NAME),
-            Measured::Lookup { revoked } => format!("bare lookup, {revoked}"),
+            Measured::Lookup { revoked, tokens } => format!("lookup of {tokens}, {revoked}"),
         };
         let Timing { median_ns, min_ns } = self.timing;
         let cell = format!("{median_ns:.1} ({min_ns:.1})");
         let threads = self.threads();
         let per_second = threads as f64 * 1e9 / median_ns;
-        write!(f, "{what:<42}threads: {threads} {cell:>20} ns each, {per_second:>11.0} a second")
+        write!(f, "{what:<46}threads: {threads} {cell:>20} ns each, {per_second:>11.0} a second")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lookup::{EACH_ANOTHER, FEW};
 use super::revoked::{MANY, NONE, SOME, SOME_AND_A_CLIENT};
 use super::{Measured, Row, peer};
 use crate::output::rounded;
@@ -29,7 +30,7 @@ pub(super) struct Judged {
 }
 
 /// Every goal, what is held against it, and with what it is compared.
-const GOALS: [(&str, Goal, Measured, Option<Measured>); 6] = [
+const GOALS: [(&str, Goal, Measured, Option<Measured>); 7] = [
     (
         "seen before, 10,000 revoked",
         Goal::AtMost(400.0),
@@ -61,9 +62,15 @@ const GOALS: [(&str, Goal, Measured, Option<Measured>); 6] = [
         Some(Measured::Cached { revoked: NONE, threads: 1 }),
     ),
     (
-        "bare lookup, 1,000,000 revoked",
+        "lookup of 256, 1,000,000 revoked",
         Goal::AtMost(100.0),
-        Measured::Lookup { revoked: MANY },
+        Measured::Lookup { revoked: MANY, tokens: FEW },
+        None,
+    ),
+    (
+        "lookup of 65,536, 1,000,000 revoked",
+        Goal::AtMost(100.0),
+        Measured::Lookup { revoked: MANY, tokens: EACH_ANOTHER },
         None,
     ),
 ];
@@ -144,13 +151,13 @@ pub(super) fn print_table(rows: &[Judged]) {
             Some(true) => "reached",
             Some(false) => "NOT REACHED",
         };
-        println!("{:<32}{wanted:<38}{measured:>18}   {verdict}", row.name);
+        println!("{:<36}{wanted:<38}{measured:>18}   {verdict}", row.name);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, Row, judge};
+    use super::{EACH_ANOTHER, FEW, Measured, Row, judge};
     use crate::rounds::Timing;
     use crate::verify::revoked::{MANY, NONE, SOME, SOME_AND_A_CLIENT};
 
@@ -169,14 +176,15 @@ mod tests {
                 row(cached(SOME, 2), 800.0 / 1.9 + 3.0 * beyond),
                 row(cached(MANY, 1), 400.0 + beyond),
                 row(Measured::Peer, 20_000.0),
-                row(Measured::Lookup { revoked: MANY }, 100.0 + beyond),
+                row(Measured::Lookup { revoked: MANY, tokens: FEW }, 100.0 + beyond),
+                row(Measured::Lookup { revoked: MANY, tokens: EACH_ANOTHER }, 100.0 + beyond),
             ]
         };
         let reached = |rows: &[Row]| judge(rows).iter().map(super::Judged::reached).collect();
         let all: Vec<_> = reached(&rows(0.0));
-        assert_eq!(all, [Some(true); 6]);
+        assert_eq!(all, [Some(true); 7]);
         let none: Vec<_> = reached(&rows(1.0));
-        assert_eq!(none, [Some(false); 6]);
+        assert_eq!(none, [Some(false); 7]);
         let without_peer: Vec<Row> =
             rows(0.0).into_iter().filter(|row| row.what != Measured::Peer).collect();
         assert_eq!(judge(&without_peer)[2].reached(), None);

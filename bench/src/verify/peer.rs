@@ -57,4 +57,5 @@ struct Claims {
     scope: String,
     grant_id: String,
     auth_time: u64,
+    roles: Vec<String>,
 }

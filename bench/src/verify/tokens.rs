@@ -1,11 +1,15 @@
 //! The tokens that every side checks, and those that every side refuses.
 
 use countersign_jose::{AccessToken, SigningKey, Timestamp, jwt};
+use serde_json::{Map, Value};
 
 use super::revoked::grant_id;
 use crate::clock;
 
 pub(super) const AUDIENCE: &str = "https://api.example.com/orders";
+
+const ROLES: [&str; 5] =
+    ["orders-reader", "orders-writer", "refunds-approver", "stock-planner", "viewer"];
 
 /// Grants of good tokens have numbers from here on, far beyond those that are revoked.
 const GOOD_GRANTS: u64 = 1 << 40;
@@ -14,6 +18,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(clock::since_epoch().as_millis() as u64)
 }
 
+/// Twelve claims, about 600 bytes, as `bench jose` has them.
 pub(super) fn claims(issuer: &str, id: String, number: u64) -> AccessToken {
     let now = now().as_secs();
     AccessToken {
@@ -27,11 +32,13 @@ pub(super) fn claims(issuer: &str, id: String, number: u64) -> AccessToken {
         not_before: Some(now - 5),
         scope: Some(
             "openid profile email offline_access orders:read orders:write refunds:read \
-             refunds:approve stock:read stock:reserve invoices:read invoices:write"
+             refunds:approve stock:read stock:reserve invoices:read invoices:write \
+             customers:read reports:read"
                 .to_owned(),
         ),
         grant_id: Some(grant_id(GOOD_GRANTS + number)),
         auth_time: Some(now - 900),
+        extra: Map::from_iter([("roles".to_owned(), Value::from(ROLES.to_vec()))]),
         ..AccessToken::default()
     }
 }
@@ -71,4 +78,19 @@ fn changed(part: &str) -> String {
     let middle = part.len() / 2;
     let other = if part[middle..].starts_with('A') { 'B' } else { 'A' };
     format!("{}{other}{}", &part[..middle], &part[middle + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::claims;
+    use crate::verify::revoked::token_id;
+
+    #[test]
+    fn the_payload_is_as_long_as_the_method_says() {
+        let claims = claims("http://127.0.0.1:40000", token_id(1), 1);
+        let payload = serde_json::to_value(claims).unwrap();
+        assert_eq!(payload.as_object().map(serde_json::Map::len), Some(12));
+        let length = payload.to_string().len();
+        assert!((550..=630).contains(&length), "{length}");
+    }
 }
