@@ -45,7 +45,7 @@ pub enum Credentials {
         /// What should be its secret.
         secret: String,
     },
-    /// A signed assertion, see [`client_assertion`].
+    /// A signed assertion, see [`crate::client_assertion`].
     Assertion {
         /// The client that the request says it comes from.
         client_id: String,
