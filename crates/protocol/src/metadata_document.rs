@@ -67,8 +67,9 @@ pub fn read(client_id: &str, document: &[u8], terms: &Terms) -> Result<Client, O
     }
     let registered = registration.or("token_endpoint_auth_method", "none").apply(
         Client::new(client_id),
-        // A public client can't do without PKCE, and nobody has looked at this one.
-        &Terms { without_pkce: false, ..terms.clone() },
+        // A public client can't do without PKCE, and nobody has looked at this one. What is weaker
+        // than RFC 10070 is for those that were built before it, and they have no such document.
+        &Terms { without_pkce: false, token_endpoint_as_audience: false, ..terms.clone() },
         FreshSecret { plain: "", sealed: "" },
     )?;
     if registered.new_secret.is_some() {
@@ -99,6 +100,7 @@ mod tests {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             details_types: Vec::new(),
             without_pkce: true,
+            token_endpoint_as_audience: true,
             loopback: false,
         }
     }
@@ -134,6 +136,7 @@ mod tests {
         })
         .unwrap();
         assert!(client.is_confidential() && client.require_pkce);
+        assert!(!client.danger_token_endpoint_as_audience, "whatever those that register may do");
         let published = document(|document| {
             document["token_endpoint_auth_method"] = "private_key_jwt".into();
             document["jwks_uri"] = "https://app.example/keys".into();

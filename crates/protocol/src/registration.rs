@@ -86,6 +86,8 @@ pub struct Terms {
     pub details_types: Vec<String>,
     /// Whether confidential ones may do without PKCE.
     pub without_pkce: bool,
+    /// Whether their assertions may be for the token endpoint, as before RFC 10070.
+    pub token_endpoint_as_audience: bool,
     /// Whether their URLs may lead to this machine, by plain http.
     pub loopback: bool,
 }
@@ -183,12 +185,14 @@ impl Registration {
         check_texts(&client)?;
         client.self_registered = true;
         client.require_pkce = !(client.is_confidential() && terms.without_pkce);
+        client.danger_token_endpoint_as_audience |= terms.token_endpoint_as_audience;
         let new_secret = choose_secret(&mut client, secret);
         if client.may_use(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
             return Err(redirects::refused("redirect_uris is missing"));
         }
         match client.member_faults().into_iter().next() {
-            Some(fault) => Err(refused(fault)),
+            // Those are sentences for operators; a description has no double quotes (RFC 6749 §5.2).
+            Some(fault) => Err(refused(fault.replace('"', "'"))),
             None => Ok(Registered { client, new_secret }),
         }
     }

@@ -136,6 +136,20 @@ mod tests {
     }
 
     #[test]
+    fn a_loopback_address_is_a_sector_only_as_the_place_of_a_list() {
+        let list = Some("http://127.0.0.1:9000/sector.json");
+        for (uris, list, sector) in [
+            (&["http://127.0.0.1/cb"][..], None, None),
+            (&["https://one.example/cb", "http://localhost/cb"], None, None),
+            (&["https://one.example/cb"], list, Some("127.0.0.1")),
+            (&["http://127.0.0.1/cb"], list, Some("127.0.0.1")),
+            (&["com.example.app:/cb"], None, None),
+        ] {
+            assert_eq!(client("a", uris, list).sector().as_deref(), sector, "{uris:?} {list:?}");
+        }
+    }
+
+    #[test]
     fn the_first_secret_counts() {
         let secret = |byte: u8| Secret {
             id: byte.into(),

@@ -66,19 +66,20 @@ impl Client {
 
     /// Whose names it shares, if it has pairwise ones: the host of `sector_identifier_uri`, or else
     /// the one host of all its redirect URIs (OpenID Connect Core §8.1). `None` when there is no
-    /// single one. A loopback address is everybody's and so nobody's.
+    /// single one. A redirect to a loopback address leads to everybody and so to nobody; a list of
+    /// the sector is fetched from where it is, which only a server for development does from there.
     #[must_use]
     pub fn sector(&self) -> Option<String> {
         let host = |uri: &str| {
             let uri: Uri = uri.parse().ok()?;
             let web = matches!(uri.scheme_str(), Some("http" | "https"));
-            let host = uri.host().filter(|host| web && !is_loopback_host(host))?;
-            Some(host.to_ascii_lowercase())
+            Some(uri.host().filter(|_| web)?.to_ascii_lowercase())
         };
         if let Some(uri) = &self.sector_identifier_uri {
             return host(uri);
         }
-        let mut hosts = self.redirect_uris.iter().map(|uri| host(uri));
+        let own = |uri: &String| host(uri).filter(|host| !is_loopback_host(host));
+        let mut hosts = self.redirect_uris.iter().map(own);
         let first = hosts.next()??;
         hosts.all(|other| other.as_ref() == Some(&first)).then_some(first)
     }

@@ -13,6 +13,7 @@ fn terms() -> Terms {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         details_types: vec!["payment".to_owned()],
         without_pkce: false,
+        token_endpoint_as_audience: false,
         loopback: false,
     }
 }
@@ -207,6 +208,7 @@ fn what_is_refused_and_with_which_code() {
         ("request_uris", json!(["http://rp.example/request"]), metadata),
         ("request_uris", json!(vec!["https://rp.example/request"; 21]), metadata),
         ("request_object_signing_alg", json!("none"), metadata),
+        ("subject_type", json!("secret"), metadata),
         ("default_max_age", json!(-1), metadata),
         ("default_acr_values", json!(["a\u{7}"]), metadata),
         ("client_name", json!("x".repeat(201)), metadata),
@@ -227,6 +229,11 @@ fn what_is_refused_and_with_which_code() {
             assert!(word || !error.description.contains(sent), "{name}: {error}");
         }
     }
+    let two_hosts = ["https://rp.example/cb", "https://other.example/cb"];
+    let error = register(&json!({ "redirect_uris": two_hosts, "subject_type": "pairwise" }));
+    // RFC 6749 §5.2: neither quotation marks nor backslashes.
+    let description = error.unwrap_err().description;
+    assert!(description.contains("subject_type 'pairwise' needs"), "{description}");
     for junk in ["", "[]", "\"x\"", "{", "null"] {
         let error = Registration::read(junk.as_bytes()).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidClientMetadata, "{junk}");
@@ -282,6 +289,16 @@ fn pkce_is_left_out_only_where_the_operator_and_a_proof_allow_it() {
     assert!(required("client_secret_basic", &terms()));
     assert!(!required("client_secret_basic", &lax));
     assert!(required("none", &lax));
+}
+
+#[test]
+fn assertions_are_for_the_issuer_unless_the_operator_says_otherwise() {
+    let body = json!({ "redirect_uris": ["https://rp.example/cb"] });
+    let older = Terms { token_endpoint_as_audience: true, ..terms() };
+    for (terms, expected) in [(terms(), false), (older, true)] {
+        let client = apply(Client::new("c1"), &body, &terms).unwrap().client;
+        assert_eq!(client.danger_token_endpoint_as_audience, expected);
+    }
 }
 
 #[test]

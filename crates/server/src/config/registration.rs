@@ -32,6 +32,9 @@ pub struct RegistrationSection {
     pub details_types: Vec<String>,
     /// Clients that authenticate and register themselves may do without PKCE.
     pub danger_without_pkce: bool,
+    /// The assertions of clients that register themselves may name `/token` as their audience, as
+    /// was usual before RFC 10070.
+    pub danger_token_endpoint_as_audience: bool,
     /// How many may register themselves.
     pub max_clients: u64,
     /// A client that registered itself and was not used for so many days goes.
@@ -62,6 +65,7 @@ impl Default for RegistrationSection {
             grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
             details_types: Vec::new(),
             danger_without_pkce: false,
+            danger_token_endpoint_as_audience: false,
             max_clients: CLIENTS_MAX,
             unused_days: UNUSED_DAYS,
         }
@@ -87,6 +91,7 @@ impl RegistrationSection {
             grant_types: self.grant_types.clone(),
             details_types: self.details_types.clone(),
             without_pkce: self.danger_without_pkce,
+            token_endpoint_as_audience: self.danger_token_endpoint_as_audience,
             loopback: issuer.starts_with("http://"),
         }
     }
@@ -130,6 +135,13 @@ impl RegistrationSection {
             warnings.push(
                 "registration.danger_without_pkce: clients that register themselves may leave PKCE \
                  out, and a code that is stolen from one can be used at it"
+                    .to_owned(),
+            );
+        }
+        if self.danger_token_endpoint_as_audience {
+            warnings.push(
+                "registration.danger_token_endpoint_as_audience: clients that register themselves may \
+                 send assertions that another server could use here (RFC 10070)"
                     .to_owned(),
             );
         }

@@ -178,6 +178,7 @@ fn doors_that_are_opened_are_pointed_at() {
     assert_eq!(warnings("mode = \"open\""), 1);
     assert_eq!(warnings("mode = \"open\"\ngrant_types = [\"client_credentials\"]"), 2);
     assert_eq!(warnings("danger_without_pkce = true"), 1);
+    assert_eq!(warnings("danger_token_endpoint_as_audience = true"), 1);
 }
 
 #[test]

@@ -28,6 +28,15 @@ static SERVER: Shared = Shared::new(|| {
     "[registration]\nmode = \"open\"\ndanger_without_pkce = true\n".to_owned() + &carol()
 });
 
+/// The same, for clients that were built before RFC 10070, as the suite's are where a module says
+/// nothing else.
+static OLDER: Shared = Shared::new(|| {
+    "[registration]\nmode = \"open\"\ndanger_without_pkce = true\n\
+     danger_token_endpoint_as_audience = true\n"
+        .to_owned()
+        + &carol()
+});
+
 /// The site of all these clients.
 static SITE: LazyLock<ClientSite> = LazyLock::new(ClientSite::open);
 
@@ -211,9 +220,14 @@ fn discovery_endpoint_verification() {
     }
 }
 
+/// With assertions for the issuer, and for the token endpoint where the operator permits that.
 #[test]
 fn server() {
     succeeds(&mut flow(&json!({})));
+    let server = OLDER.server();
+    let (mut party, _) = registered(&server, &json!({}));
+    party = Party::registered(&party.id, &KEYS[0], &format!("{}/token", server.site.issuer()));
+    succeeds(&mut Flow::new(server, party, Mode::Query));
 }
 
 /// The page that asks for consent to a client with these members, and where it is shown.
@@ -465,7 +479,7 @@ fn ensure_request_object_with_redirect_uri() {
     flow.finish(&ask, &arrival, &[]);
 }
 
-/// As in each of these tests: no other audience is taken (RFC 10070).
+/// As in each of these tests. No other audience is taken, unless the operator says so (RFC 10070).
 #[test]
 fn ensure_client_assertion_with_iss_aud_succeeds() {
     let mut flow = flow(&json!({}));
