@@ -191,7 +191,8 @@ impl Registration {
             return Err(redirects::refused("redirect_uris is missing"));
         }
         match client.member_faults().into_iter().next() {
-            // Those are sentences for operators; a description has no double quotes (RFC 6749 §5.2).
+            // Those are sentences for operators; a description has no double quotes (RFC 6749
+            // §5.2).
             Some(fault) => Err(refused(fault.replace('"', "'"))),
             None => Ok(Registered { client, new_secret }),
         }

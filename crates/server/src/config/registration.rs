@@ -140,8 +140,8 @@ impl RegistrationSection {
         }
         if self.danger_token_endpoint_as_audience {
             warnings.push(
-                "registration.danger_token_endpoint_as_audience: clients that register themselves may \
-                 send assertions that another server could use here (RFC 10070)"
+                "registration.danger_token_endpoint_as_audience: clients that register themselves \
+                 may send assertions that another server could use here (RFC 10070)"
                     .to_owned(),
             );
         }
