@@ -14,7 +14,7 @@ pub use kind::Profile;
 pub use nested::{Recipient, sign_and_encrypt};
 pub use peek::{Unverified, peek};
 pub use policy::{Buffer, Policy};
-pub use sign::sign;
+pub use sign::{sign, sign_with_secret};
 pub use verified::Verified;
 
 /// The longest token in bytes. A request header that carries it must stay below usual server

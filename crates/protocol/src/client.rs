@@ -266,7 +266,7 @@ impl Client {
         self.authorization_signed_response_alg.unwrap_or(keyring::DEFAULT_ALGORITHM)
     }
 
-    /// Everything that it wants something to be signed with.
+    /// Everything that it wants something to be signed with by a key of the server.
     pub fn signature_algorithms(&self) -> impl Iterator<Item = Algorithm> + use<> {
         let wanted = [
             self.id_token_signed_response_alg,
@@ -275,7 +275,7 @@ impl Client {
             self.introspection_signed_response_alg,
             self.authorization_signed_response_alg,
         ];
-        wanted.into_iter().flatten()
+        wanted.into_iter().flatten().filter(|wanted| !wanted.is_symmetric())
     }
 
     /// What its id tokens are signed with.

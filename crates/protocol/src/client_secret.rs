@@ -78,6 +78,13 @@ impl Client {
     #[must_use]
     pub fn needs_readable_secret(&self) -> bool {
         self.token_endpoint_auth_method == AuthMethod::ClientSecretJwt
+            || self.answers_by_secret().next().is_some()
+    }
+
+    /// The algorithms of the answers that are to be signed with its secret.
+    fn answers_by_secret(&self) -> impl Iterator<Item = Algorithm> + use<> {
+        let answers = [self.id_token_signed_response_alg, self.userinfo_signed_response_alg];
+        answers.into_iter().flatten().filter(|wanted| is_symmetric(*wanted))
     }
 
     /// The fewest bytes that its secret must have for what it registered; none in particular if
@@ -85,7 +92,8 @@ impl Client {
     #[must_use]
     pub fn least_secret_bytes(&self) -> Option<usize> {
         let wanted = self.token_endpoint_auth_signing_alg.filter(|wanted| is_symmetric(*wanted));
-        self.needs_readable_secret().then(|| least_bytes(wanted.unwrap_or(Algorithm::HS256)))
+        let all = self.answers_by_secret().chain(wanted).map(least_bytes);
+        self.needs_readable_secret().then(|| all.max().unwrap_or(least_bytes(Algorithm::HS256)))
     }
 }
 

@@ -13,8 +13,9 @@ use crate::seal::{MasterKey, WrongMasterKey};
 /// The size of the secrets that codes, refresh tokens and CSRF tokens are made with.
 const SECRET_LEN: usize = 32;
 
-/// The algorithms that the server signs with, if a client asks for them. Those with a shared secret
-/// are not among them: of a client's secret only a hash is kept.
+/// The algorithms that the server has keys of its own for, if a client asks for them. Those with a
+/// shared secret are not among them: their keys are the secrets of clients
+/// ([`crate::client_secret`]).
 pub const ALGORITHMS: &[Algorithm] = &[
     Algorithm::ES256,
     Algorithm::Ed25519,

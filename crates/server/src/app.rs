@@ -411,8 +411,8 @@ impl App {
         self.verified_tokens.prune(self.keys.load().keyring.verification(), now);
     }
 
-    /// Reads an id token that this server issued, even if it has expired.
-    pub(crate) fn read_id_token_hint(&self, token: &str, now: Timestamp) -> Option<IdTokenHint> {
+    /// Reads an id token that this server signed with a key of its own, even if it has expired.
+    pub(crate) fn own_id_token_hint(&self, token: &str, now: Timestamp) -> Option<IdTokenHint> {
         let keys = self.keys.load();
         let verified = self.id_token_hints.verify(keys.keyring.verification(), token, now);
         Some(verified.ok()?.into_inner())

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_jose::{LogoutToken, jwt};
+use countersign_jose::LogoutToken;
 use countersign_protocol::client::Client;
 use countersign_protocol::logout::LogoutNotice;
 use countersign_store::StoreError;
@@ -105,11 +105,12 @@ async fn tell(app: &App, notice: &LogoutNotice) -> Result<Told, String> {
 
 /// Signed as the client's id tokens are (§2.4).
 async fn sign(app: &App, client: &Client, notice: &LogoutNotice) -> Result<String, String> {
-    let key = app.signing_key(client.id_token_algorithm()).await.map_err(|e| e.to_string())?;
-    let keys = app.keys.load();
+    let keys = app.keys.load_full();
     let person = notice.person(client, &keys.subjects);
     let claims = notice.token(&app.issuer, &person, process::now());
-    jwt::sign(&key, LogoutToken::TYPE, &claims).map_err(|error| error.to_string())
+    let token = (LogoutToken::TYPE, &claims);
+    let signing = app.sign_for_client(client, client.id_token_algorithm(), token);
+    signing.await.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

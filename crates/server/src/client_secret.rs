@@ -35,7 +35,8 @@ impl NewSecret {
 impl App {
     /// A secret for a client that registers itself.
     pub(crate) fn new_client_secret(&self, client_id: &str) -> NewSecret {
-        let plain = random::secret(&SystemRandom);
+        // As long as the longest MAC needs it (RFC 7518 §3.2), whatever the client registers later.
+        let plain = [random::secret(&SystemRandom), random::secret(&SystemRandom)].concat();
         let sealed = client_secret::seal(client_id, &plain, &self.master.load(), &SystemRandom);
         NewSecret { plain, sealed }
     }

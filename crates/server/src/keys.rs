@@ -370,7 +370,7 @@ mod tests {
             let access_token = tokens["access_token"].as_str().unwrap();
             let hash = IdToken::access_token_hash(*algorithm, access_token);
             assert_eq!(verified.access_token_hash.as_ref(), Some(&hash), "{algorithm}");
-            let hint = app.read_id_token_hint(id_token, process::now());
+            let hint = app.own_id_token_hint(id_token, process::now());
             assert!(hint.is_some(), "{algorithm}");
         }
         job.abort();

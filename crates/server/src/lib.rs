@@ -9,7 +9,7 @@
 //! | `followers`, `propagation` | verifiers that are connected, and waiting for all of them |
 //! | `keys` | the keys in use, and their replacement |
 //! | `client_authentication`, `client_keys` | which client asks, and the keys that prove it |
-//! | `client_encryption` | what only its client can read |
+//! | `client_encryption`, `client_signature` | what is encrypted to one client, or signed for it |
 //! | `self_registration`, `metadata_documents` | clients that nobody declared |
 //! | `own_token`, `token_formats` | access tokens that come back, and their form |
 //! | `oauth` | the protocol endpoints, one a file |
@@ -26,6 +26,7 @@ mod client_authentication;
 mod client_encryption;
 mod client_keys;
 mod client_secret;
+mod client_signature;
 pub mod config;
 #[cfg(test)]
 mod fixture;

@@ -119,7 +119,8 @@ pub(crate) fn sign_within(
     typ: Option<&str>,
     payload: &[u8],
 ) -> Result<String, Error> {
-    sign_with_header(max_bytes, key, &header::write(key.algorithm(), key.key_id(), typ)?, payload)
+    let header = header::write(key.algorithm(), Some(key.key_id()), typ)?;
+    sign_with_header(max_bytes, key, &header, payload)
 }
 
 pub(crate) fn sign_with_header(

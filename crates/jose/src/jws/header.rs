@@ -137,17 +137,20 @@ fn check_unencoded(members: &Members<'_>) -> Result<(), Error> {
     if only_b64 { Ok(()) } else { Err(Error::UnknownCritical) }
 }
 
-/// Writes the header of a token that this key signs.
+/// Writes the header of a token that this key signs; without a name of the key where it needs none.
 pub(crate) fn write(
     algorithm: Algorithm,
-    key_id: &str,
+    key_id: Option<&str>,
     typ: Option<&str>,
 ) -> Result<String, Error> {
     let mut text = String::with_capacity(USUAL_BYTES);
-    for part in [r#"{"alg":""#, algorithm.name(), r#"","kid":"#] {
+    for part in [r#"{"alg":""#, algorithm.name(), "\""] {
         text.push_str(part);
     }
-    push_quoted(&mut text, key_id)?;
+    if let Some(key_id) = key_id {
+        text.push_str(r#","kid":"#);
+        push_quoted(&mut text, key_id)?;
+    }
     if let Some(typ) = typ {
         if !is_type(typ) {
             return Err(Error::InvalidHeader("typ"));
@@ -178,7 +181,7 @@ pub(crate) fn write_for(
     key_id: &str,
     typ: Option<&str>,
 ) -> Result<String, Error> {
-    let mut text = write(algorithm, key_id, typ)?;
+    let mut text = write(algorithm, Some(key_id), typ)?;
     text.insert_str(text.len() - 1, encoding.members());
     Ok(text)
 }
@@ -293,12 +296,12 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        let json = write(Algorithm::Ed25519, r#"a"\b"#, Some("at+jwt")).unwrap();
+        let json = write(Algorithm::Ed25519, Some(r#"a"\b"#), Some("at+jwt")).unwrap();
         let header = parse(json.as_bytes()).unwrap();
         assert_eq!(header.algorithm, Algorithm::Ed25519);
         assert_eq!(header.key_id.as_deref(), Some(r#"a"\b"#));
         assert_eq!(header.typ.as_deref(), Some("at+jwt"));
-        let bad = write(Algorithm::ES256, "k", Some("line\nbreak"));
+        let bad = write(Algorithm::ES256, Some("k"), Some("line\nbreak"));
         assert_eq!(bad, Err(Error::InvalidHeader("typ")));
     }
 }

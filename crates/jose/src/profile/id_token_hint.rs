@@ -42,6 +42,8 @@ impl Profile for IdTokenHint {}
 impl Rules for IdTokenHint {
     const TYPE: &'static str = crate::IdToken::TYPE;
     const TYPE_OPTIONAL: bool = true;
+    // One that was signed with its client's secret names no key.
+    const KEY_ID_OPTIONAL: bool = true;
     const CLAIMS: &'static [Rule] = crate::IdToken::CLAIMS;
     type Expected = ();
 

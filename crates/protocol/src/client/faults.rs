@@ -185,10 +185,21 @@ impl Client {
             ("introspection_signed_response_alg", self.introspection_signed_response_alg),
             ("authorization_signed_response_alg", self.authorization_signed_response_alg),
         ];
-        let signs = |wanted: Algorithm| keyring::ALGORITHMS.contains(&wanted);
-        asked.into_iter().filter(move |(_, wanted)| !wanted.is_none_or(signs)).map(|(name, _)| {
+        let by_secret = self.is_confidential();
+        asked.into_iter().filter_map(move |(name, wanted)| {
+            let wanted = wanted?;
+            // What is for its client alone may be signed with the secret that both have.
+            let alone =
+                matches!(name, "id_token_signed_response_alg" | "userinfo_signed_response_alg");
+            if keyring::ALGORITHMS.contains(&wanted) || alone && by_secret && wanted.is_symmetric()
+            {
+                return None;
+            }
+            if alone && wanted.is_symmetric() {
+                return Some(format!("{name}: a MAC needs a client that can keep a secret"));
+            }
             let names: Vec<_> = keyring::ALGORITHMS.iter().map(|one| one.name()).collect();
-            format!("{name} must be one of {}", names.join(", "))
+            Some(format!("{name} must be one of {}", names.join(", ")))
         })
     }
 

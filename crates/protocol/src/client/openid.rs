@@ -229,6 +229,6 @@ mod tests {
     fn names_are_names() {
         assert_eq!(faults(&json!({ "authorization_details_types": [""] })).len(), 1);
         assert_eq!(faults(&json!({ "default_acr_values": vec!["1"; 17] })).len(), 1);
-        assert_eq!(faults(&json!({ "userinfo_signed_response_alg": "HS256" })).len(), 1);
+        assert_eq!(faults(&json!({ "introspection_signed_response_alg": "HS256" })).len(), 1);
     }
 }

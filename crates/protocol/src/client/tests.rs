@@ -20,11 +20,31 @@ fn tokens_are_asked_for_only_with_algorithms_that_the_server_signs_with() {
         [("ES256", 0), ("Ed25519", 0), ("RS256", 0), ("ES384", 0), ("ML-DSA-65", 0), ("HS256", 1)]
     {
         let wanted = Algorithm::from_name(name);
-        let client = Client { id_token_signed_response_alg: wanted, ..confidential() };
+        let client = Client { access_token_signed_response_alg: wanted, ..confidential() };
         assert_eq!(client.faults().len(), faults, "{name}");
-        let client = Client { access_token_signed_response_alg: wanted, ..client };
+        let client = Client { introspection_signed_response_alg: wanted, ..client };
         assert_eq!(client.faults().len(), 2 * faults, "{name}");
+        // What is for the client alone may have its own secret as the key.
+        let client = Client { id_token_signed_response_alg: wanted, ..confidential() };
+        assert_eq!(client.faults(), [""; 0], "{name}");
+        assert_eq!(client.needs_readable_secret(), faults == 1, "{name}");
     }
+}
+
+#[test]
+fn a_mac_needs_a_client_that_can_keep_a_secret() {
+    let wanted = Some(Algorithm::HS384);
+    let public = client(
+        r#"{"client_id":"spa","redirect_uris":["https://a.example/cb"],
+            "token_endpoint_auth_method":"none"}"#,
+    );
+    let spa = Client { userinfo_signed_response_alg: wanted, ..public };
+    assert!(spa.faults().iter().any(|fault| fault.contains("MAC")), "{:?}", spa.faults());
+    let web = Client { userinfo_signed_response_alg: wanted, ..confidential() };
+    assert_eq!(web.least_secret_bytes(), Some(48));
+    let both = Client { id_token_signed_response_alg: Some(Algorithm::HS512), ..web };
+    assert_eq!(both.least_secret_bytes(), Some(64));
+    assert_eq!(confidential().least_secret_bytes(), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use countersign_jose::IdTokenHint;
 use countersign_protocol::client::Client;
 use countersign_protocol::logout::front_channel_url;
 use countersign_protocol::session::Session;
@@ -156,16 +157,20 @@ async fn frames(app: &App, session_id: &str) -> Result<Vec<String>, StoreError> 
     Ok(frames)
 }
 
+async fn hinted(app: &App, request: &LogoutRequest) -> Result<Option<IdTokenHint>, StoreError> {
+    match &request.id_token_hint {
+        Some(hint) => app.read_id_token_hint(hint, process::now()).await,
+        None => Ok(None),
+    }
+}
+
 /// Whether the hint is ours and was issued in this session, whatever its client knows it by.
 async fn is_of_session(
     app: &App,
     request: &LogoutRequest,
     session: &Session,
 ) -> Result<bool, StoreError> {
-    let hint = request.id_token_hint.as_ref();
-    let Some(hint) = hint.and_then(|hint| app.read_id_token_hint(hint, process::now())) else {
-        return Ok(false);
-    };
+    let Some(hint) = hinted(app, request).await? else { return Ok(false) };
     let made_for = hint.audience.first().map(String::as_str).unwrap_or_default();
     let Some(client) = app.client(made_for).await? else { return Ok(false) };
     let keys = app.keys.load();
@@ -175,8 +180,7 @@ async fn is_of_session(
 /// The client that asks: the one that the hint was issued to, which `client_id` may not
 /// contradict.
 async fn client_of(app: &App, request: &LogoutRequest) -> Result<Option<Arc<Client>>, StoreError> {
-    let hint = request.id_token_hint.as_ref();
-    let hinted = hint.and_then(|hint| app.read_id_token_hint(hint, process::now()));
+    let hinted = hinted(app, request).await?;
     let hinted = hinted.and_then(|token| token.audience.into_iter().next());
     match (hinted, &request.client_id) {
         (Some(hinted), Some(said)) if hinted != *said => Ok(None),

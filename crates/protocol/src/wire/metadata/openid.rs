@@ -6,6 +6,7 @@ use countersign_jose::jwe::{ContentEncryption, KeyManagement};
 use serde::Serialize;
 
 use crate::client::KEY_MANAGEMENT;
+use crate::client_secret;
 use crate::keyring;
 use crate::offer::Offer;
 use crate::release;
@@ -37,7 +38,8 @@ pub(super) struct OpenIdMetadata {
 
 impl OpenIdMetadata {
     pub(super) fn new(offer: &Offer) -> Self {
-        let signatures: Vec<_> = keyring::ALGORITHMS.iter().copied().map(Algorithm::name).collect();
+        let signatures = keyring::ALGORITHMS.iter().chain(client_secret::ALGORITHMS).copied();
+        let signatures: Vec<_> = signatures.map(Algorithm::name).collect();
         let keys: Vec<_> = KEY_MANAGEMENT.iter().copied().map(KeyManagement::name).collect();
         let content: Vec<_> =
             ContentEncryption::ALL.iter().copied().map(ContentEncryption::name).collect();

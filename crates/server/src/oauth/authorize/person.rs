@@ -22,10 +22,8 @@ pub(super) async fn is_meant(
             return Ok(false);
         }
     }
-    let hint = request.id_token_hint.as_deref();
-    let Some(hint) = hint.and_then(|hint| app.read_id_token_hint(hint, process::now())) else {
-        return Ok(true);
-    };
+    let Some(hint) = &request.id_token_hint else { return Ok(true) };
+    let Some(hint) = app.read_id_token_hint(hint, process::now()).await? else { return Ok(true) };
     // It may have been made for another client.
     let Some(made_for) = hint.audience.first() else { return Ok(false) };
     let Some(made_for) = app.client(made_for).await? else { return Ok(false) };

@@ -60,9 +60,8 @@ pub(super) struct Order<'a> {
 
 /// Waits until every token of a client can be made: a code is spent once, so before that.
 pub(super) async fn be_ready(app: &App, client: &Client) -> Result<(), OAuthError> {
-    for algorithm in [client.access_token_algorithm(), client.id_token_algorithm()] {
-        app.signing_key(algorithm).await?;
-    }
+    app.signing_key(client.access_token_algorithm()).await?;
+    app.key_for_client(client, client.id_token_algorithm()).await?;
     if let Some(encryption) = client.id_token_encryption() {
         app.client_encryption_key(client, encryption).await?;
     }
@@ -98,11 +97,10 @@ pub(super) async fn for_grant(
     let access_token = access_token(app, client, &claims, listed.as_ref()).await?;
     let id_token = if scope.contains("openid") {
         let algorithm = client.id_token_algorithm();
-        let key = app.signing_key(algorithm).await?;
         let told = told.unwrap_or_default();
         let claims = issuing.id_token(grant, &person, nonce, algorithm, &access_token);
         let claims = IdToken { extra: told, ..claims };
-        let signed = jwt::sign(&key, IdToken::TYPE, &claims).map_err(|e| unsigned(&e))?;
+        let signed = app.sign_for_client(client, algorithm, (IdToken::TYPE, &claims)).await?;
         Some(match client.id_token_encryption() {
             None => signed,
             Some(encryption) => {

@@ -4,9 +4,8 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use countersign_jose::jwe::MediaTypes;
-use countersign_jose::jwt;
+use countersign_protocol::OAuthError;
 use countersign_protocol::client::Client;
-use countersign_protocol::{ErrorCode, OAuthError};
 use serde_json::{Map, Value};
 
 use crate::app::App;
@@ -31,8 +30,8 @@ pub(super) async fn answer(
     told.insert("aud".to_owned(), Value::from(client.client_id.as_str()));
     let (content, types) = match signature {
         Some(algorithm) => {
-            let key = app.signing_key(algorithm).await?;
-            (jwt::sign(&key, TYPE, &told).map_err(|error| unsigned(&error))?, MediaTypes::NESTED)
+            let signed = app.sign_for_client(client, algorithm, (TYPE, &told)).await?;
+            (signed, MediaTypes::NESTED)
         }
         None => (Value::from(told).to_string(), MediaTypes { typ: Some(TYPE), cty: None }),
     };
@@ -47,9 +46,4 @@ pub(super) async fn answer(
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     no_store(response.headers_mut());
     Ok(response)
-}
-
-fn unsigned(error: &countersign_jose::Error) -> OAuthError {
-    tracing::error!(code = error.code(), %error, "a userinfo answer could not be signed");
-    OAuthError::new(ErrorCode::ServerError, "the answer could not be signed")
 }

@@ -212,7 +212,7 @@ async fn a_signed_answer_says_the_same_for_its_client_alone() {
     let told: Value = serde_json::from_slice(&opened).unwrap();
     let subject = site.alice().await.subject;
     assert_eq!(told, json!({ "iss": site.app.issuer, "aud": "form", "sub": subject }));
-    assert!(site.app.read_id_token_hint(&text, process::now()).is_none(), "it is no id token");
+    assert!(site.app.own_id_token_hint(&text, process::now()).is_none(), "it is no id token");
     assert!(site.app.verify_access_token(&text, process::now()).unwrap().is_none());
 }
 
